@@ -1,0 +1,2 @@
+import {isError} from './core/errors.ts'
+export const x = isError(1)
