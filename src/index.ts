@@ -1,2 +1,2 @@
-import {isError} from './core/errors.ts'
+import { isError } from './core/errors.ts'
 export const x = isError(1)

@@ -2,8 +2,9 @@
  * The port to whatever holds a repository: a flat map from key to bytes with conditional writes (DESIGN §3).
  *
  * Keys are relative, `/`-separated, without a leading slash. Every adapter passes `test/store/contract.ts`.
- * Faults are thrown as SkillsctlError: `unreachable` (no answer, or a passing fault; worth another try),
- * `denied` (403 and its kin), `corrupt` (more bytes than `maxBytes`, or a body cut short), `failed`.
+ * Faults are thrown as SkillsctlError: `unreachable` (no answer, or a passing fault, worth another try;
+ * also a body cut short), `denied` (403 and its kin), `corrupt` (more bytes than `maxBytes`, or fewer than
+ * `start`), `failed`.
  * "Not there", "unchanged" and "lost the race" are answers, not faults.
  */
 

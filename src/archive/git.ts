@@ -1,0 +1,270 @@
+/** Questions to a real git: what a commit holds, and how two commits relate. */
+import { execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
+import { SkillsctlError } from '../core/errors.ts'
+import { formatInstant } from '../core/parse.ts'
+import { errnoOf } from '../disk/fault.ts'
+
+const run = promisify(execFile)
+const MOST_OUTPUT = 512 * 1024 * 1024
+
+export interface Commit {
+  /** Full hash. */
+  readonly hash: string
+  /** Committer date, UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
+  readonly committedAt: string
+}
+
+export interface TreeEntry {
+  readonly path: string
+  readonly kind: 'file' | 'executable' | 'link' | 'submodule'
+  /** Hash of the blob. */
+  readonly object: string
+}
+
+/** How a commit relates to an earlier one, as far as this clone can tell. */
+export type Relation = 'same' | 'descendant' | 'ancestor' | 'diverged' | 'unknown'
+
+/** What git reads must not depend on who asks: no replacements, no lazy locks, no translated text. */
+const ENVIRONMENT = { ...process.env, LC_ALL: 'C', GIT_NO_REPLACE_OBJECTS: '1', GIT_OPTIONAL_LOCKS: '0' }
+
+export class Git {
+  readonly directory: string
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  /** @throws SkillsctlError `failed` without git or outside a repository, `absent` for an unknown revision */
+  async commit(revision: string): Promise<Commit> {
+    await this.insideRepository()
+    const hash = await this.try([
+      'rev-parse',
+      '--verify',
+      '--quiet',
+      '--end-of-options',
+      `${revision}^{commit}`,
+    ])
+    if (hash === undefined) {
+      throw new SkillsctlError('absent', 'there is no such commit', {
+        subject: revision,
+        hint: 'name a branch, a tag or a hash of this repository; is there a commit yet?',
+      })
+    }
+    const seconds = Number(
+      await this.text(['show', '-s', '--format=%ct', '--no-show-signature', hash.trim()]),
+    )
+    return { hash: hash.trim(), committedAt: formatInstant(seconds * 1000) }
+  }
+
+  /** Everything a commit holds. @throws SkillsctlError `refused` for a path that is not UTF-8 */
+  async tree(commit: string): Promise<TreeEntry[]> {
+    const output = await this.bytes(['ls-tree', '-r', '-z', '--full-tree', commit])
+    return splitAtNul(output).map((record) => {
+      const [, mode = '', , object = '', path = ''] = /^(\d+) (\w+) ([0-9a-f]+)\t(.*)$/s.exec(record) ?? []
+      return { path, object, kind: KINDS[mode] ?? 'file' }
+    })
+  }
+
+  /** Paths of the working tree: tracked, or new and not ignored. */
+  async workingTree(): Promise<{ root: string; paths: string[] }> {
+    const root = (await this.text(['rev-parse', '--show-toplevel'])).trim()
+    const output = await new Git(root).bytes(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+    return { root, paths: [...new Set(splitAtNul(output))] }
+  }
+
+  /**
+   * How `commit` relates to `other`.
+   * A shallow clone, or one that lacks `other`, cannot know: the answer is `unknown`, never a guess.
+   */
+  async relation(commit: string, other: string): Promise<Relation> {
+    if (commit === other) return 'same'
+    if ((await this.try(['cat-file', '-e', `${other}^{commit}`])) === undefined) return 'unknown'
+    if (await this.isAncestor(other, commit)) return 'descendant'
+    if (await this.isAncestor(commit, other)) return 'ancestor'
+    return (await this.isShallow()) ? 'unknown' : 'diverged'
+  }
+
+  /** Pairs of paths that git takes for the same file, renamed and perhaps edited. */
+  async renames(from: string, to: string): Promise<[from: string, to: string][]> {
+    const output = await this.bytes([
+      'diff-tree',
+      '-r',
+      '-z',
+      '-M',
+      '--diff-filter=R',
+      '--name-status',
+      from,
+      to,
+    ]).catch((error: unknown) => {
+      // Without the older commit renames are found by content alone.
+      if (error instanceof SkillsctlError && error.code === 'failed') return Buffer.alloc(0)
+      throw error
+    })
+    const fields = splitAtNul(output)
+    const pairs: [string, string][] = []
+    for (let index = 0; index + 2 < fields.length; index += 3)
+      pairs.push([fields[index + 1] ?? '', fields[index + 2] ?? ''])
+    return pairs
+  }
+
+  /** Contents of blobs, in the order asked for. @throws SkillsctlError `absent` for a blob this clone lacks */
+  async *blobs(objects: Iterable<string>): AsyncGenerator<Buffer> {
+    const child = spawn('git', ['-C', this.directory, 'cat-file', '--batch', '--buffer'], {
+      env: ENVIRONMENT,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const wanted = [...objects]
+    child.stdin.on('error', () => {}) // It died: reading tells.
+    child.stdin.end(wanted.map((object) => `${object}\n`).join(''))
+    const reader = new ByteReader(child.stdout)
+    try {
+      for (const object of wanted) {
+        const header = await reader.line()
+        const [, type, size] = header.split(' ')
+        if (type !== 'blob' || size === undefined) {
+          throw new SkillsctlError('absent', 'this clone lacks a file of the commit', {
+            subject: object,
+            found: header,
+            hint: 'fetch it whole: git fetch --refetch (a partial clone is not enough)',
+          })
+        }
+        yield await reader.take(Number(size))
+        await reader.take(1)
+      }
+    } finally {
+      child.kill()
+    }
+  }
+
+  private async insideRepository(): Promise<void> {
+    if ((await this.try(['rev-parse', '--git-dir'])) !== undefined) return
+    throw new SkillsctlError('failed', 'this is not a git repository', {
+      subject: this.directory,
+      hint: 'run this in a checkout of the repository that holds the skills',
+    })
+  }
+
+  private async isShallow(): Promise<boolean> {
+    return (await this.text(['rev-parse', '--is-shallow-repository'])).trim() === 'true'
+  }
+
+  private async isAncestor(ancestor: string, commit: string): Promise<boolean> {
+    return (await this.try(['merge-base', '--is-ancestor', ancestor, commit])) !== undefined
+  }
+
+  private async text(args: readonly string[]): Promise<string> {
+    return (await this.bytes(args)).toString('utf8')
+  }
+
+  /** Output, or undefined when git answers "no" (exit 1 or 128). */
+  private async try(args: readonly string[]): Promise<string | undefined> {
+    try {
+      return await this.text(args)
+    } catch (error) {
+      if (error instanceof SkillsctlError && error.subject !== 'git') return undefined
+      throw error
+    }
+  }
+
+  private async bytes(args: readonly string[]): Promise<Buffer> {
+    const command = ['-C', this.directory, '-c', 'core.quotePath=false', ...args]
+    try {
+      const { stdout } = await run('git', command, {
+        env: ENVIRONMENT,
+        encoding: 'buffer',
+        maxBuffer: MOST_OUTPUT,
+      })
+      return stdout
+    } catch (cause) {
+      if (errnoOf(cause) === 'ENOENT') {
+        throw new SkillsctlError('failed', 'git is not installed', {
+          subject: 'git',
+          hint: 'install git and run the command again',
+          cause,
+        })
+      }
+      throw new SkillsctlError('failed', 'git refused', {
+        subject: `git ${args.join(' ')}`,
+        found: stderrOf(cause),
+        cause,
+      })
+    }
+  }
+}
+
+const KINDS: Readonly<Record<string, TreeEntry['kind']>> = {
+  '100755': 'executable',
+  '120000': 'link',
+  '160000': 'submodule',
+}
+
+function stderrOf(cause: unknown): string | undefined {
+  const stderr = cause instanceof Error && 'stderr' in cause ? cause.stderr : undefined
+  return Buffer.isBuffer(stderr) ? stderr.toString('utf8').trim().split('\n')[0] : undefined
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** @throws SkillsctlError `refused` when the bytes are not UTF-8 */
+export function decodeName(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes)
+  } catch (cause) {
+    throw new SkillsctlError('refused', 'a path is not valid UTF-8', {
+      subject: Buffer.from(bytes).toString('latin1'),
+      hint: 'rename it in the source repository',
+      cause,
+    })
+  }
+}
+
+function splitAtNul(output: Buffer): string[] {
+  const records: string[] = []
+  for (let start = 0; start < output.length; ) {
+    const end = output.indexOf(0, start)
+    records.push(decodeName(output.subarray(start, end)))
+    start = end + 1
+  }
+  return records
+}
+
+/** Takes lines and counted bytes from a stream. */
+class ByteReader {
+  private readonly chunks: AsyncIterator<Buffer>
+  private parts: Buffer[] = []
+  private available = 0
+
+  constructor(stream: AsyncIterable<Buffer>) {
+    this.chunks = stream[Symbol.asyncIterator]()
+  }
+
+  async line(): Promise<string> {
+    for (;;) {
+      const joined = this.joined()
+      const end = joined.indexOf(10)
+      if (end >= 0) return (await this.take(end + 1)).subarray(0, end).toString('utf8')
+      await this.more()
+    }
+  }
+
+  async take(count: number): Promise<Buffer> {
+    while (this.available < count) await this.more()
+    const joined = this.joined()
+    this.parts = [joined.subarray(count)]
+    this.available -= count
+    return joined.subarray(0, count)
+  }
+
+  private joined(): Buffer {
+    if (this.parts.length !== 1) this.parts = [Buffer.concat(this.parts)]
+    return this.parts[0] ?? Buffer.alloc(0)
+  }
+
+  private async more(): Promise<void> {
+    const { value, done } = await this.chunks.next()
+    if (done === true) throw new SkillsctlError('failed', 'git ended early', { subject: 'git cat-file' })
+    this.parts.push(value)
+    this.available += value.length
+  }
+}

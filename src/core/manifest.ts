@@ -1,0 +1,179 @@
+/**
+ * The manifest of a release: canonical JSON naming every file (SPEC.md, "Manifest"). It is a function of the
+ * commit and the packing configuration only.
+ */
+import { canonicalJson, compareBytes, type JsonObject } from './canonical.ts'
+import { SkillsctlError } from './errors.ts'
+import {
+  COMMIT,
+  type Fields,
+  instant,
+  integer,
+  list,
+  object,
+  parseJson,
+  SHA256_INTEGRITY,
+  string,
+} from './parse.ts'
+import { byPath, checkNames } from './paths.ts'
+import { parseVersion } from './version.ts'
+
+export const MANIFEST_FORMAT = 'skillsctl-manifest/1'
+/** No manifest is longer, whatever its signed length says: 64 MiB, some 400,000 files. */
+export const LONGEST_MANIFEST = 64 * 1024 * 1024
+const MOST_FILES = 500_000
+
+export interface FileEntry {
+  readonly mode: '644' | '755'
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+  /** Subresource integrity, `sha256-<base64>`. */
+  readonly integrity: string
+}
+
+export interface LinkEntry {
+  readonly mode: 'link'
+  readonly path: string
+  readonly target: string
+}
+
+export type Entry = FileEntry | LinkEntry
+
+export interface Source {
+  /** Full hash of the commit that was packed. */
+  readonly commit: string
+  readonly committedAt: string
+}
+
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly source: Source
+  /** `sha256:<hex>` over `treeLines`. */
+  readonly tree: string
+  /** In byte order of path. */
+  readonly files: readonly Entry[]
+}
+
+/** SHA-256 of UTF-8 text, in hex. Passed in, because core does no hashing of its own. */
+export type HashText = (text: string) => string
+
+/** Puts a manifest together. @throws SkillsctlError `refused` when a name may not be in a release */
+export function buildManifest(
+  parts: {
+    readonly name: string
+    readonly version: string
+    readonly source: Source
+    readonly files: Iterable<Entry>
+  },
+  hash: HashText,
+): Manifest {
+  const files = [...parts.files].sort(byPath)
+  checkNames(files)
+  const { name, version, source } = parts
+  return { name, version, source, files, tree: `sha256:${hash(treeLines(files))}` }
+}
+
+/** The exact bytes that are hashed, stored and signed for. */
+export function serializeManifest(manifest: Manifest): string {
+  return `${canonicalJson({ format: MANIFEST_FORMAT, ...manifest } as unknown as JsonObject)}\n`
+}
+
+/** What `tree` hashes: `<mode> <sha256-hex or link target> <path>\n` for each entry, in byte order of path. */
+export function treeLines(files: readonly Entry[]): string {
+  return files
+    .map(
+      (entry) =>
+        `${entry.mode} ${entry.mode === 'link' ? entry.target : integrityHex(entry)} ${entry.path}\n`,
+    )
+    .join('')
+}
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** The digest inside `sha256-<base64>`, in hex. */
+export function integrityHex(entry: { readonly integrity: string }): string {
+  let hex = ''
+  let bits = 0
+  let pending = 0
+  for (const character of entry.integrity.slice('sha256-'.length).replace(/=+$/, '')) {
+    pending = (pending << 6) | BASE64.indexOf(character)
+    bits += 6
+    while (bits >= 4) {
+      bits -= 4
+      hex += ((pending >> bits) & 15).toString(16)
+    }
+    pending &= (1 << bits) - 1
+  }
+  return hex.slice(0, 64)
+}
+
+/**
+ * Reads a manifest whose bytes have already been authenticated.
+ * @throws SkillsctlError `corrupt` for a wrong shape or tree hash, `refused` for a forbidden name,
+ *   `unsupported` for a newer format
+ */
+export function parseManifest(text: string, hash: HashText): Manifest {
+  const fields = object(parseJson(text, 'manifest'), 'manifest')
+  const format = string(fields['format'], 'manifest.format')
+  if (format !== MANIFEST_FORMAT) {
+    throw new SkillsctlError('unsupported', 'this manifest has a format that this skillsctl does not know', {
+      expected: MANIFEST_FORMAT,
+      found: format,
+      hint: 'install a newer skillsctl',
+    })
+  }
+  const source = object(fields['source'], 'manifest.source')
+  const manifest: Manifest = {
+    name: string(fields['name'], 'manifest.name'),
+    version: string(fields['version'], 'manifest.version'),
+    source: {
+      commit: string(source['commit'], 'manifest.source.commit', COMMIT),
+      committedAt: instant(source['committedAt'], 'manifest.source.committedAt'),
+    },
+    tree: string(fields['tree'], 'manifest.tree', /^sha256:[0-9a-f]{64}$/),
+    files: list(fields['files'], 'manifest.files', MOST_FILES).map(parseEntry),
+  }
+  parseVersion(manifest.version)
+  checkOrder(manifest.files)
+  checkNames(manifest.files)
+  const tree = `sha256:${hash(treeLines(manifest.files))}`
+  if (tree !== manifest.tree) {
+    throw new SkillsctlError('corrupt', "the manifest's tree hash does not match its files", {
+      subject: manifest.version,
+      expected: manifest.tree,
+      found: tree,
+    })
+  }
+  return manifest
+}
+
+function parseEntry(value: unknown): Entry {
+  const fields: Fields = object(value, 'manifest.files[]')
+  const path = string(fields['path'], 'manifest.files[].path')
+  const mode = string(fields['mode'], `mode of ${path}`, /^(?:644|755|link)$/)
+  if (mode === 'link') return { mode, path, target: string(fields['target'], `target of ${path}`) }
+  return {
+    mode: mode === '755' ? '755' : '644',
+    path,
+    size: integer(fields['size'], `size of ${path}`),
+    integrity: string(fields['integrity'], `integrity of ${path}`, SHA256_INTEGRITY),
+  }
+}
+
+function checkOrder(files: readonly Entry[]): void {
+  files.forEach((entry, index) => {
+    const before = files[index - 1]
+    if (before !== undefined && compareBytes(before.path, entry.path) >= 0) {
+      throw new SkillsctlError('corrupt', 'the files of a manifest are sorted by path, each once', {
+        subject: entry.path,
+      })
+    }
+  })
+}
+
+/** Sum of all file sizes in bytes. */
+export function treeSize(files: readonly Entry[]): number {
+  return files.reduce((sum, entry) => sum + (entry.mode === 'link' ? 0 : entry.size), 0)
+}

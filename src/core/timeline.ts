@@ -1,0 +1,40 @@
+/** What ran on a machine, one entry per activation, and what "the one before" means. */
+
+export type Reason = 'join' | 'update' | 'rollback' | 'pin' | 'channel' | 'repair' | 'recovered'
+
+export interface Activation {
+  /** `YYYY-MM-DDTHH:MM:SSZ` */
+  readonly at: string
+  /** Directory that was current before, if any. */
+  readonly from?: string | undefined
+  /** Directory that became current. */
+  readonly to: string
+  readonly why: Reason
+  /** The program that did it. */
+  readonly by: string
+}
+
+/**
+ * Directories in the order they ran, the current one last. Going back drops what was ahead, as in a browser:
+ * the next step back leads one further, and a later update follows the release it really replaced.
+ */
+export function runOrder(activations: readonly Activation[]): string[] {
+  const order: string[] = []
+  for (const { to } of activations) {
+    const known = order.lastIndexOf(to)
+    if (known >= 0) order.length = known + 1
+    else order.push(to)
+  }
+  return order
+}
+
+/** When each directory was last current, in milliseconds since the epoch. */
+export function lastRuns(activations: readonly Activation[]): Map<string, number> {
+  const last = new Map<string, number>()
+  for (const { at, from, to } of activations) {
+    const time = Date.parse(at)
+    if (from !== undefined) last.set(from, time)
+    last.set(to, time)
+  }
+  return last
+}

@@ -1,0 +1,64 @@
+/** Files that are there whole or not at all: temporary sibling, fsync, rename, fsync of the directory. */
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { onDisk, unlessAbsent } from './fault.ts'
+
+export interface AtomicOptions {
+  readonly mode?: number
+  /** Where the temporary file lies; on the same file system. Default: beside the file. */
+  readonly via?: string
+}
+
+/** Names of temporary files carry the process that writes them, so that those of dead ones can be swept. */
+export function temporaryName(hint: string): string {
+  return `.${hint}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+}
+
+/**
+ * Replaces `path` by `content` in one rename; after it returns the content survives a power failure.
+ * @throws SkillsctlError `no-space`, `failed`, `absent` (no such directory)
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: AtomicOptions = {},
+): Promise<void> {
+  await onDisk(path, async () => {
+    const temporary = join(options.via ?? dirname(path), temporaryName(basename(path)))
+    try {
+      await writeAndSync(temporary, content, options.mode)
+      await rename(temporary, path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+    await syncDirectory(dirname(path))
+  })
+}
+
+/** Writes a new file and waits until it is on disk. @throws the system's error, EEXIST when it is there */
+export async function writeAndSync(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const file = await open(path, 'wx', mode)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes the entries of a directory durable. A platform that cannot sync directories needs no telling. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** Content of a file, or undefined when it is not there. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  return onDisk(path, () => unlessAbsent(readFile(path), undefined))
+}

@@ -1,0 +1,129 @@
+/**
+ * A lock that is a file: created exclusively, recovered when its holder is gone. Held for moments only, never
+ * over the network (DESIGN §4).
+ */
+import { randomBytes } from 'node:crypto'
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { SkillsctlError } from '../core/errors.ts'
+import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
+import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts'
+
+/** Waiters give up after this. Milliseconds. */
+const PATIENCE = 10_000
+/** A lock of another machine, whose processes we cannot see, is abandoned after this. Milliseconds. */
+const FOREIGN_LIFE = 60_000
+/** A lock without content is being written right now, or its writer died at that moment. Milliseconds. */
+const EMPTY_LIFE = 5_000
+const POLL = 25
+
+interface Held {
+  readonly content: string
+  readonly age: number
+}
+
+/**
+ * Runs `work` while holding the lock at `path`.
+ * @throws SkillsctlError `locked` when somebody else holds it for longer than `patience` milliseconds
+ */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  patience: number = PATIENCE,
+): Promise<T> {
+  const content = JSON.stringify({ ...ownIdentity(), token: randomBytes(8).toString('hex') })
+  await onDisk(path, () => acquire(path, content, patience))
+  try {
+    return await work()
+  } finally {
+    // Only our own: should another have judged us dead, its lock stays.
+    if ((await read(path))?.content === content) await rm(path, { force: true })
+  }
+}
+
+async function acquire(path: string, content: string, patience: number): Promise<void> {
+  for (let waited = 0; ; waited += POLL) {
+    if (await create(path, content)) return
+    const held = await read(path)
+    if (held === undefined) continue
+    if (isAbandoned(held)) await clear(path, held.content)
+    else if (waited >= patience) throw lockedBy(path, held)
+    else await delay(POLL)
+  }
+}
+
+async function create(path: string, content: string): Promise<boolean> {
+  let file: Awaited<ReturnType<typeof open>>
+  try {
+    file = await open(path, 'wx', 0o600)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+  try {
+    await file.writeFile(content)
+    return true
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+async function read(path: string): Promise<Held | undefined> {
+  const [content, info] = await Promise.all([
+    unlessAbsent(readFile(path, 'utf8'), undefined),
+    unlessAbsent(stat(path), undefined),
+  ])
+  return content === undefined || info === undefined ? undefined : { content, age: Date.now() - info.mtimeMs }
+}
+
+function isAbandoned({ content, age }: Held): boolean {
+  const holder = parseHolder(content)
+  if (holder === undefined) return age > EMPTY_LIFE
+  const alive = isAlive(holder)
+  return alive === 'unknown' ? age > FOREIGN_LIFE : !alive
+}
+
+function parseHolder(content: string): ProcessIdentity | undefined {
+  try {
+    const { pid, started, machine } = JSON.parse(content)
+    return typeof pid === 'number' && typeof started === 'string' && typeof machine === 'string'
+      ? { pid, started, machine }
+      : undefined
+  } catch {
+    // Half-written by a process that died; judged by its age.
+    return undefined
+  }
+}
+
+/**
+ * Removes an abandoned lock. Two waiters may both have judged it so: each moves it away first and looks at what
+ * it moved, so that the slower one gives a fresh lock back instead of removing it.
+ */
+async function clear(path: string, abandoned: string): Promise<void> {
+  const aside = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  await unlessAbsent(rename(path, aside), undefined)
+  const moved = await unlessAbsent(readFile(aside, 'utf8'), undefined)
+  if (moved !== undefined && moved !== abandoned) await giveBack(aside, path)
+  await rm(aside, { force: true })
+}
+
+async function giveBack(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path)
+  } catch (error) {
+    // A third one took the lock meanwhile: whoever we moved aside finds it changed and leaves it alone.
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function lockedBy(path: string, { content, age }: Held): SkillsctlError {
+  const holder = parseHolder(content)
+  return new SkillsctlError('locked', 'another process is at work here', {
+    subject: path,
+    found: `process ${holder?.pid ?? 'unknown'}, since ${Math.round(age / 1000)} s`,
+    hint: 'wait for it to finish; if it is stuck, end that process and run the command again',
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Which process holds something: a pid alone is reused, so it goes with the process's start, and with the
+ * machine and pid namespace in which both mean something.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { errnoOf } from './fault.ts'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** When it started, in units of this platform; equal for the same process only. */
+  readonly started: string
+  /** Boot, pid namespace and host name: elsewhere the pid says nothing. */
+  readonly machine: string
+}
+
+function readOr(read: () => string, fallback: string): string {
+  try {
+    return read()
+  } catch {
+    // Not Linux, or a sandbox without /proc: the fallback is weaker but never wrong about ourselves.
+    return fallback
+  }
+}
+
+function thisMachine(): string {
+  const boot = readOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), '-')
+  const namespace = readOr(() => readlinkSync('/proc/self/ns/pid'), '-')
+  return [boot, namespace, hostname()].join(' ')
+}
+
+/** Whether this other machine is ours before its last restart: nothing of it lives on. */
+function isEarlierBoot(machine: string): boolean {
+  const [boot, , host] = machine.split(' ')
+  const [ourBoot, , ourHost] = thisMachine().split(' ')
+  return host === ourHost && boot !== ourBoot
+}
+
+/** Start of a process, or undefined when there is none. */
+function startOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return startFromPs(pid)
+  const stat = readOr(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '')
+  // Field 22 of proc(5); the command in field 2 may hold spaces and parentheses, so count from its end.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+function startFromPs(pid: number): string | undefined {
+  return (
+    readOr(() => execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim(), '') ||
+    undefined
+  )
+}
+
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, started: startOf(process.pid) ?? 'unknown', machine: thisMachine() }
+}
+
+/** `unknown` for a process of another machine, boot or pid namespace sharing this disk. */
+export function isAlive(holder: ProcessIdentity): boolean | 'unknown' {
+  if (holder.machine !== thisMachine()) return isEarlierBoot(holder.machine) ? false : 'unknown'
+  try {
+    process.kill(holder.pid, 0)
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false
+  }
+  return holder.started === 'unknown' || startOf(holder.pid) === holder.started
+}

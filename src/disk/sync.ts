@@ -1,0 +1,50 @@
+/** Waits until a whole new tree is on disk, before anything points at it. */
+import { execFile } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { syncDirectory } from './atomic-file.ts'
+
+const AT_ONCE = 16
+
+/**
+ * Makes every file and directory of a tree durable. Linux syncs the file system in one call (`sync -f`, which
+ * is syncfs(2) and reports write errors); elsewhere, or where that program is missing, each file is synced.
+ * @param root absolute path of the tree
+ * @param paths relative paths of its regular files
+ */
+export async function syncTree(root: string, paths: readonly string[]): Promise<void> {
+  if (process.platform === 'linux' && (await syncFileSystem(root))) return
+  const directories = new Set([root])
+  for (const path of paths) {
+    for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
+      directories.add(join(root, parent))
+  }
+  await inBatches(paths, (path) => syncFile(join(root, path)))
+  await inBatches([...directories], syncDirectory)
+}
+
+async function syncFileSystem(path: string): Promise<boolean> {
+  try {
+    await promisify(execFile)('sync', ['-f', path])
+    return true
+  } catch {
+    // No such program or option here (busybox, a bare container), or it failed: sync file by file and see.
+    return false
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    await Promise.all(items.slice(start, start + AT_ONCE).map(work))
+  }
+}

@@ -1,0 +1,106 @@
+/** What every machine-side flow needs: where the home is, how to reach a store, what time it is. */
+import { type Channel, type ChannelHead, parseChannel } from '../core/channel.ts'
+import { isError, type SkillsctlError } from '../core/errors.ts'
+import type { Emit } from '../core/events.ts'
+import { type Freshness, judgeFreshness } from '../core/freshness.ts'
+import { formatInstant } from '../core/parse.ts'
+import { withLock } from '../disk/lock.ts'
+import { type MachineConfig, requireConfig } from '../home/config.ts'
+import type { Layout } from '../home/layout.ts'
+import { type MachineState, readState, updateState } from '../home/state.ts'
+import { trustCache } from '../home/trust-cache.ts'
+import type { ReadableStore } from '../store/store.ts'
+import { RepositoryReader } from '../trust/reader.ts'
+
+export interface MachineContext {
+  readonly layout: Layout
+  readonly openStore: (url: string) => Promise<ReadableStore>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Milliseconds that only grow. */
+  readonly clock: () => number
+  readonly emit: Emit
+  /** Who does it, for the history: program and version. */
+  readonly by: string
+}
+
+/** A machine that has joined. */
+export interface Machine extends MachineContext {
+  readonly config: MachineConfig
+  readonly state: MachineState
+  readonly channel: Channel
+}
+
+/** @throws SkillsctlError `usage` when it has not joined */
+export async function openMachine(context: MachineContext): Promise<Machine> {
+  const config = await requireConfig(context.layout)
+  const state = await readState(context.layout)
+  return { ...context, config, state, channel: parseChannel(config.channel) }
+}
+
+/** Runs `work` with the machine's store, and closes it. */
+export async function withStore<T>(machine: Machine, work: (store: ReadableStore) => Promise<T>): Promise<T> {
+  const store = await machine.openStore(machine.config.store)
+  try {
+    return await work(store)
+  } finally {
+    store.close()
+  }
+}
+
+export async function openReader(
+  { layout, config, now }: Machine,
+  store: ReadableStore,
+): Promise<RepositoryReader> {
+  return RepositoryReader.open({ store, cache: trustCache(layout), pin: config.root, now: now() })
+}
+
+/** What a verified answer of the store taught us, in the fields of the state. */
+export function learned(
+  machine: Machine,
+  reader: RepositoryReader,
+  head: ChannelHead | undefined,
+): Partial<MachineState> {
+  const { 'x-signed-at': signedAt, expires } = reader.stamp
+  const entry = head?.entry
+  return {
+    checkedAt: formatInstant(machine.now()),
+    signedAt: typeof signedAt === 'string' ? signedAt : undefined,
+    expiresAt: expires,
+    problem: undefined,
+    ...(entry === undefined
+      ? {}
+      : {
+          head: {
+            version: entry.release.version,
+            manifest: entry.manifest.sha256,
+            publishedAt: entry.release.publishedAt,
+          },
+        }),
+  }
+}
+
+/** Changes the state under the lock. */
+export async function remember({ layout }: MachineContext, change: Partial<MachineState>): Promise<void> {
+  await withLock(layout.lock, () => updateState(layout, change))
+}
+
+/** Notes why a check failed, so that `status` can say it. A disk that cannot even take that is reported anyway. */
+export async function rememberProblem(machine: Machine, error: SkillsctlError): Promise<void> {
+  const { code, message } = error
+  try {
+    await remember(machine, { problem: { code, message, at: formatInstant(machine.now()) } })
+  } catch (failure) {
+    if (!isError(failure)) throw failure
+    machine.emit({
+      flow: 'state',
+      step: 'state',
+      status: 'warning',
+      message: `could not note this: ${failure.message}`,
+    })
+  }
+}
+
+export function freshnessOf({ state, now }: Pick<Machine, 'state' | 'now'>): Freshness {
+  return judgeFreshness(state, now())
+}

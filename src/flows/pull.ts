@@ -1,0 +1,309 @@
+/** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
+import type { Changes } from '../core/changes.ts'
+import type { ChannelHead, ReleaseEntry } from '../core/channel.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
+import { type Steps, steps } from '../core/events.ts'
+import type { Reason } from '../core/timeline.ts'
+import { withLock } from '../disk/lock.ts'
+import {
+  confirmHistory,
+  inSituation,
+  readSituation,
+  type Situation,
+  switchCurrent,
+} from '../home/activation.ts'
+import { findDrift, keepEdits } from '../home/drift.ts'
+import { readHistory } from '../home/history.ts'
+import { createHome } from '../home/layout.ts'
+import {
+  currentRelease,
+  findIntact,
+  type Installed,
+  placeRelease,
+  readInstalled,
+  type Staged,
+} from '../home/releases.ts'
+import { openStaging } from '../home/staging.ts'
+import { type ReleaseName, updateState } from '../home/state.ts'
+import { tidyHome } from '../home/tidy.ts'
+import type { ReadableStore } from '../store/store.ts'
+import { noRepository, probe, type RepositoryReader, type Timestamp } from '../trust/reader.ts'
+import { findInChannel } from './channel-history.ts'
+import {
+  freshnessOf,
+  learned,
+  type Machine,
+  type MachineContext,
+  openMachine,
+  openReader,
+  remember,
+  rememberProblem,
+  withStore,
+} from './machine.ts'
+import { obtain } from './obtain.ts'
+
+export interface PullOptions {
+  /** Only tell whether something is to be done. */
+  readonly check?: boolean
+  /** Plan, and stop before anything is fetched. */
+  readonly dryRun?: boolean
+  /** Fail as `stale` when the repository was last signed longer ago than this. Milliseconds. */
+  readonly requireFresh?: number | undefined
+  /** Noted in the machine's history. */
+  readonly why?: Reason
+}
+
+export interface PullReport {
+  /**
+   * `current`: nothing new. `pinned`: held by a pin. `empty`: nothing was published on this channel yet.
+   * `pending`: something to do, not done because of `check` or `dryRun`. `dropped`: somebody else decided
+   * meanwhile (a rollback, another pull). `failed`: see `problem`; the installed release keeps running.
+   */
+  readonly outcome: 'current' | 'pinned' | 'empty' | 'pending' | 'updated' | 'repaired' | 'dropped' | 'failed'
+  readonly channel: string
+  readonly current: ReleaseName | undefined
+  readonly previous?: ReleaseName | undefined
+  readonly next?: ReleaseName | undefined
+  readonly changes?: Changes | undefined
+  /** Directories with local edits that were set aside. */
+  readonly kept: readonly string[]
+  readonly warnings: readonly string[]
+  readonly problem?: SkillsctlError
+}
+
+/**
+ * Brings this machine to what its channel says. Whatever fails, the installed release keeps running.
+ * @throws SkillsctlError `usage` when the machine has not joined, `locked`; all else is in the report
+ */
+export async function pull(context: MachineContext, options: PullOptions = {}): Promise<PullReport> {
+  const step = steps('pull', context.emit, context.clock)
+  const machine = await openMachine(context)
+  await createHome(machine.layout)
+  const repaired = await repairFromDisk(machine)
+  try {
+    const report = await withStore(machine, (store) => update(machine, store, options, step))
+    const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
+    return await finish(machine, { ...report, outcome }, options)
+  } catch (error) {
+    if (!isError(error) || error.code === 'locked') throw error
+    await rememberProblem(machine, error)
+    return { ...standing(machine, 'failed'), problem: error }
+  }
+}
+
+async function update(
+  machine: Machine,
+  store: ReadableStore,
+  options: PullOptions,
+  step: Steps,
+): Promise<PullReport> {
+  const situation = await readSituation(machine.layout)
+  const installed = currentRelease(machine.layout)
+  const binding = bindingOf(machine, situation)
+  const known =
+    installed !== undefined && machine.state.probe?.binding === binding ? machine.state.probe.etag : undefined
+
+  const answer = await step('probe', () => probe(store, known))
+  if (answer.kind === 'absent') throw noRepository(store.url)
+  if (answer.kind === 'unchanged') return nothingNew(machine)
+
+  const reader = await openReader(machine, store)
+  const found = await step('refresh', () => findTarget(machine, store, reader, answer, installed))
+  const note = { ...learned(machine, reader, found.head), probe: { etag: answer.etag, binding } }
+  if (found.target === undefined) {
+    await remember(machine, note)
+    return standing(machine, found.reason)
+  }
+  const plan = { target: found.target, situation, installed, note }
+  if (options.check === true || options.dryRun === true) return pending(machine, plan)
+  return install(machine, store, plan, options.why ?? 'update', step)
+}
+
+interface Target extends ReleaseName {
+  readonly entry: ReleaseEntry
+}
+
+type Found =
+  | { readonly head: ChannelHead | undefined; readonly target: Target }
+  | {
+      readonly head: ChannelHead | undefined
+      readonly target?: undefined
+      readonly reason: 'current' | 'pinned' | 'empty'
+    }
+
+/** Asks no more than it must: a signed hint that equals the installed release ends the pull. */
+async function findTarget(
+  machine: Machine,
+  store: ReadableStore,
+  reader: RepositoryReader,
+  timestamp: Timestamp,
+  installed: Installed | undefined,
+): Promise<Found> {
+  const { pin } = machine.state
+  const hint = await reader.peek(timestamp, machine.channel)
+  if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
+    return { head: undefined, reason: 'current' }
+  }
+  await reader.refresh(timestamp)
+  const head = await reader.head(machine.channel)
+  if (pin !== undefined) {
+    if (installed?.manifest === pin.manifest) return { head, reason: 'pinned' }
+    const entry = await findInChannel(
+      store,
+      machine.channel,
+      head,
+      ({ manifest }) => manifest.sha256 === pin.manifest,
+    )
+    if (entry === undefined) throw pinIsGone(pin)
+    return { head, target: { ...pin, entry } }
+  }
+  if (head === undefined) return { head, reason: 'empty' }
+  const { entry } = head
+  if (entry.manifest.sha256 === installed?.manifest) return { head, reason: 'current' }
+  return { head, target: { version: entry.release.version, manifest: entry.manifest.sha256, entry } }
+}
+
+interface Plan {
+  readonly target: Target
+  readonly situation: Situation
+  readonly installed: Installed | undefined
+  readonly note: Parameters<typeof remember>[1]
+}
+
+async function install(
+  machine: Machine,
+  store: ReadableStore,
+  plan: Plan,
+  why: Reason,
+  step: Steps,
+): Promise<PullReport> {
+  const { layout } = machine
+  const area = await openStaging(layout)
+  try {
+    const there = findIntact(layout, plan.target)
+    const staged =
+      there === undefined
+        ? await obtain(store, { channel: machine.channel, entry: plan.target.entry }, area, step)
+        : undefined
+    const done = await step('activate', () =>
+      inSituation(layout, plan.situation, () => activate(machine, plan, staged, area.directory, why)),
+    )
+    if (done === 'dropped') return standing(machine, 'dropped')
+    return {
+      ...standing(machine, plan.situation.current === undefined ? 'repaired' : 'updated'),
+      previous: plan.installed && nameOf(plan.installed),
+      changes: plan.target.entry.changes,
+      kept: done.kept,
+    }
+  } finally {
+    await area.discard()
+  }
+}
+
+/** Under the lock: keep local edits, place, switch, note, tidy. */
+async function activate(
+  machine: Machine,
+  { target, installed, note }: Plan,
+  staged: Staged | undefined,
+  area: string,
+  why: Reason,
+): Promise<{ kept: readonly string[] }> {
+  const { layout } = machine
+  await confirmHistory(layout, machine.by, machine.now())
+  const edits = installed && (await keepEdits(layout, installed, findDrift(layout, installed)))
+  const placed = staged === undefined ? findIntact(layout, target) : await placeRelease(layout, staged)
+  if (placed === undefined) {
+    throw new SkillsctlError('drift', 'the release on disk was edited at this moment', {
+      subject: target.version,
+      hint: 'run the command again',
+    })
+  }
+  await switchCurrent(layout, placed.directory, why, machine.by, machine.now())
+  // The tag comes last: it says that everything before it is done.
+  const probe = note.probe && { ...note.probe, binding: bindingOf(machine, await readSituation(layout)) }
+  await updateState(layout, { ...note, probe })
+  const tidied = await tidyHome(layout, area, machine.now())
+  return { kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept] }
+}
+
+/**
+ * `current` is gone or damaged: point it at what ran last, if that is on disk and untouched.
+ * Needs no network, so a machine heals offline.
+ */
+async function repairFromDisk(machine: Machine): Promise<boolean> {
+  const { layout } = machine
+  if (currentRelease(layout) !== undefined) return false
+  return withLock(layout.lock, async () => {
+    if (currentRelease(layout) !== undefined) return false
+    const ran = (await readHistory(layout)).at(-1)
+    const last = ran && readInstalled(layout, ran.to)
+    if (last === undefined || findIntact(layout, last) === undefined) return false
+    await switchCurrent(layout, last.directory, 'repair', machine.by, machine.now())
+    return true
+  })
+}
+
+/** What the tag of the timestamp was the end of: with any of it changed, the store has to be asked again. */
+function bindingOf({ config, channel }: Machine, { current, pin }: Situation): string {
+  return [config.store, channel.name, pin ?? '-', current ?? '-'].join(' ')
+}
+
+async function nothingNew(machine: Machine): Promise<PullReport> {
+  const { checkedAt } = learnedNow(machine)
+  await remember(machine, { checkedAt, problem: undefined })
+  return standing(machine, machine.state.pin === undefined ? 'current' : 'pinned')
+}
+
+function learnedNow({ now }: Machine): { checkedAt: string } {
+  return { checkedAt: new Date(now()).toISOString().replace(/\.\d+Z$/, 'Z') }
+}
+
+async function pending(machine: Machine, { target, installed, note }: Plan): Promise<PullReport> {
+  const { probe: _notDoneYet, ...rest } = note
+  await remember(machine, rest)
+  return {
+    ...standing(machine, 'pending'),
+    previous: installed && nameOf(installed),
+    next: { version: target.version, manifest: target.manifest },
+    changes: target.entry.changes,
+  }
+}
+
+function standing({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
+  const installed = currentRelease(layout)
+  return { outcome, channel: channel.name, current: installed && nameOf(installed), kept: [], warnings: [] }
+}
+
+function nameOf({ version, manifest }: ReleaseName): ReleaseName {
+  return { version, manifest }
+}
+
+/** Adds what the person should know about freshness. */
+async function finish(
+  machine: Machine,
+  report: PullReport,
+  { requireFresh }: PullOptions,
+): Promise<PullReport> {
+  const now = await openMachine(machine)
+  const { warnings, sinceSigned, expired } = freshnessOf(now)
+  const tooOld = requireFresh !== undefined && (sinceSigned === undefined || sinceSigned > requireFresh)
+  if (!expired && !tooOld) return { ...report, warnings }
+  const problem = new SkillsctlError('stale', 'the repository was not signed recently enough', {
+    subject: machine.config.store,
+    expected:
+      requireFresh === undefined
+        ? 'a signature that has not expired'
+        : 'a younger signature (--require-fresh)',
+    found: now.state.signedAt === undefined ? 'no signed time' : `signed at ${now.state.signedAt}`,
+    hint: 'whoever publishes runs: skillsctl renew',
+  })
+  await rememberProblem(machine, problem)
+  return { ...report, warnings, outcome: 'failed', problem }
+}
+
+function pinIsGone({ version }: ReleaseName): SkillsctlError {
+  return new SkillsctlError('absent', 'the pinned release is no longer in the history of this channel', {
+    subject: version,
+    hint: 'choose another with: skillsctl pin <version>, or follow the channel with: skillsctl unpin',
+  })
+}

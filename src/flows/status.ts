@@ -1,0 +1,103 @@
+/** `skillsctl status` and `history`: what this machine runs and knows. Reads the home only. */
+import type { Freshness } from '../core/freshness.ts'
+import { treeSize } from '../core/manifest.ts'
+import { type Activation, runOrder } from '../core/timeline.ts'
+import { requireConfig } from '../home/config.ts'
+import { type Drift, findDrift } from '../home/drift.ts'
+import { readHistory } from '../home/history.ts'
+import { currentRelease, type Installed, listInstalled } from '../home/releases.ts'
+import type { MachineState, ReleaseName } from '../home/state.ts'
+import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
+
+export interface StatusReport {
+  readonly home: string
+  readonly store: string
+  readonly channel: string
+  readonly machine: string
+  readonly current: (ReleaseName & { readonly commit: string; readonly path: string }) | undefined
+  readonly previous: ReleaseName | undefined
+  readonly head: MachineState['head']
+  readonly pin: ReleaseName | undefined
+  readonly freshness: Freshness
+  readonly drift: readonly Drift[]
+  /** Bytes of all installed releases. */
+  readonly disk: number
+  readonly releases: number
+  /** Why all is not well, a line each; empty when it is. */
+  readonly reasons: readonly string[]
+}
+
+/** @throws SkillsctlError `usage` when the machine has not joined */
+export async function status(context: MachineContext): Promise<StatusReport> {
+  const machine = await openMachine(context)
+  const { layout, config, state } = machine
+  const installed = listInstalled(layout)
+  const current = currentRelease(layout)
+  const drift = current === undefined ? [] : findDrift(layout, current)
+  const freshness = freshnessOf(machine)
+  return {
+    home: layout.root,
+    store: config.store,
+    channel: config.channel,
+    machine: config.machine,
+    current: current && { ...nameOf(current), commit: current.content.source.commit, path: layout.current },
+    previous: previousOf(installed, current, await readHistory(layout)),
+    head: state.head,
+    pin: state.pin,
+    freshness,
+    drift,
+    disk: installed.reduce((sum, { content }) => sum + treeSize(content.files), 0),
+    releases: installed.length,
+    reasons: reasons(state, current, drift, freshness),
+  }
+}
+
+function nameOf({ version, manifest }: ReleaseName): ReleaseName {
+  return { version, manifest }
+}
+
+function previousOf(
+  installed: readonly Installed[],
+  current: Installed | undefined,
+  activations: readonly Activation[],
+): ReleaseName | undefined {
+  const before = runOrder(activations)
+    .reverse()
+    .flatMap((directory) => installed.find((release) => release.directory === directory) ?? [])
+    .find((release) => release.directory !== current?.directory)
+  return before && nameOf(before)
+}
+
+function reasons(
+  { pin, head, problem, crowdedOut, checkedAt }: MachineState,
+  current: Installed | undefined,
+  drift: readonly Drift[],
+  { warnings }: Freshness,
+): string[] {
+  const lines: string[] = []
+  if (current === undefined) {
+    lines.push(
+      head === undefined && problem === undefined && checkedAt !== undefined
+        ? 'nothing was published on this channel yet'
+        : 'nothing is installed, or `current` is damaged: run skillsctl pull',
+    )
+  }
+  if (pin !== undefined) lines.push(`pinned to ${pin.version}: updates wait until skillsctl unpin`)
+  else if (head !== undefined && current !== undefined && head.manifest !== current.manifest) {
+    lines.push(`${head.version} is available: run skillsctl pull`)
+  }
+  if (problem !== undefined)
+    lines.push(`the last check failed at ${problem.at}: ${problem.code}, ${problem.message}`)
+  lines.push(...warnings)
+  if (drift.length > 0)
+    lines.push(`${drift.length} local ${drift.length === 1 ? 'edit' : 'edits'}: see skillsctl verify`)
+  if (crowdedOut !== undefined)
+    lines.push(`recent releases had to go, together they exceed 2 GB: ${crowdedOut}`)
+  return lines
+}
+
+/** What ran here, newest first. */
+export async function history(context: MachineContext): Promise<Activation[]> {
+  await requireConfig(context.layout)
+  return (await readHistory(context.layout)).reverse()
+}

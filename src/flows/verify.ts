@@ -1,0 +1,44 @@
+/** `skillsctl verify [--repair]`: every byte of the installed release against its manifest. */
+import { SkillsctlError } from '../core/errors.ts'
+import { steps } from '../core/events.ts'
+import { type Drift, findDrift } from '../home/drift.ts'
+import { createHome } from '../home/layout.ts'
+import { currentRelease } from '../home/releases.ts'
+import { type MachineContext, openMachine } from './machine.ts'
+import { entryOfRelease, type SwitchReport, switchByFetching } from './switch-release.ts'
+
+export interface VerifyReport {
+  readonly version: string
+  readonly files: number
+  readonly drift: readonly Drift[]
+  /** What was done about the drift. */
+  readonly repair?: SwitchReport
+}
+
+/** @throws SkillsctlError `absent` when nothing is installed; `--repair` also what fetching throws */
+export async function verify(
+  context: MachineContext,
+  { repair = false }: { repair?: boolean } = {},
+): Promise<VerifyReport> {
+  const step = steps('verify', context.emit, context.clock)
+  const machine = await openMachine(context)
+  const installed = currentRelease(machine.layout)
+  if (installed === undefined) {
+    throw new SkillsctlError('absent', 'nothing is installed here, or `current` is damaged', {
+      subject: machine.layout.current,
+      hint: 'run: skillsctl pull',
+    })
+  }
+  const drift = await step('verify', async () => findDrift(machine.layout, installed, { full: true }))
+  const report = { version: installed.version, files: installed.content.files.length, drift }
+  if (drift.length === 0 || !repair) return report
+  await createHome(machine.layout)
+  const repaired = await switchByFetching(
+    machine,
+    entryOfRelease(machine, installed),
+    'repair',
+    () => ({}),
+    step,
+  )
+  return { ...report, repair: repaired }
+}

@@ -1,0 +1,79 @@
+/** Making a release the one that `current` names: one rename(2), under the lock, only if nothing moved meanwhile. */
+import { lstat, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatInstant } from '../core/parse.ts'
+import type { Reason } from '../core/timeline.ts'
+import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
+import { onDisk, unlessAbsent } from '../disk/fault.ts'
+import { withLock } from '../disk/lock.ts'
+import { readConfig } from './config.ts'
+import { appendHistory, readHistory } from './history.ts'
+import type { Layout } from './layout.ts'
+import { currentDirectory } from './releases.ts'
+import { readState } from './state.ts'
+
+/** What a plan was made from. When any of it changed, somebody else decided, and the plan is dropped. */
+export interface Situation {
+  readonly current: string | undefined
+  readonly pin: string | undefined
+  readonly channel: string | undefined
+}
+
+export async function readSituation(layout: Layout): Promise<Situation> {
+  const [state, config] = await Promise.all([readState(layout), readConfig(layout)])
+  return { current: currentDirectory(layout), pin: state.pin?.manifest, channel: config?.channel }
+}
+
+/**
+ * Runs `change` under the lock if the situation is still the one that was planned for.
+ * @returns `dropped` when it is not
+ */
+export async function inSituation<T>(
+  layout: Layout,
+  planned: Situation,
+  change: () => Promise<T>,
+): Promise<T | 'dropped'> {
+  return withLock(layout.lock, async () => {
+    const now = await readSituation(layout)
+    const same = now.current === planned.current && now.pin === planned.pin && now.channel === planned.channel
+    return same ? change() : 'dropped'
+  })
+}
+
+/** Points `current` at a release and records it. The caller holds the lock. @param now milliseconds since the epoch */
+export async function switchCurrent(
+  layout: Layout,
+  directory: string,
+  why: Reason,
+  by: string,
+  now: number,
+): Promise<void> {
+  const from = currentDirectory(layout)
+  if (from !== directory) await onDisk(layout.current, () => replaceLink(layout, directory))
+  await appendHistory(layout, { at: formatInstant(now), from, to: directory, why, by })
+}
+
+async function replaceLink(layout: Layout, directory: string): Promise<void> {
+  const link = join(layout.staging, temporaryName('current'))
+  try {
+    await symlink(`releases/${directory}`, link)
+    const there = await unlessAbsent(lstat(layout.current), undefined)
+    if (there?.isDirectory() === true) {
+      // A real directory in its place is somebody's copy: nothing of ours, so it is kept.
+      await rename(layout.current, join(layout.kept, `current-${Date.now().toString(36)}`))
+    }
+    await rename(link, layout.current)
+    await syncDirectory(layout.root)
+  } finally {
+    await rm(link, { force: true })
+  }
+}
+
+/** A kill between the link and its record leaves the history behind: write what it lacks. The caller holds the lock. */
+export async function confirmHistory(layout: Layout, by: string, now: number): Promise<void> {
+  const current = currentDirectory(layout)
+  if (current === undefined) return
+  const last = (await readHistory(layout)).at(-1)
+  if (last?.to === current) return
+  await appendHistory(layout, { at: formatInstant(now), from: last?.to, to: current, why: 'recovered', by })
+}

@@ -1,0 +1,142 @@
+/** What somebody changed in an installed release, and keeping it (SPEC.md, "Local edits"). */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { cp, mkdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { compareBytes } from '../core/canonical.ts'
+import type { Entry, FileEntry } from '../core/manifest.ts'
+import { isScratch } from '../core/scratch.ts'
+import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
+import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
+import { syncTree } from '../disk/sync.ts'
+import { type Layout, statPath } from './layout.ts'
+import type { Installed } from './releases.ts'
+import { parseStats, type StatRecord, stampOf } from './stat-record.ts'
+
+export interface Drift {
+  readonly path: string
+  readonly kind: 'modified' | 'deleted' | 'added' | 'mode'
+}
+
+/**
+ * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
+ * @param full hash every file whatever its record says
+ * @param root where the release lies; it may have been moved away
+ */
+export function findDrift(
+  layout: Layout,
+  { directory, content: { files } }: Installed,
+  { full = false, root = join(layout.releases, directory) }: { full?: boolean; root?: string } = {},
+): Drift[] {
+  const record = full ? new Map<string, string>() : readRecord(layout, directory)
+  const drift: Drift[] = []
+  for (const entry of files) {
+    const kind = driftOf(join(root, entry.path), entry, record)
+    if (kind !== undefined) drift.push({ path: entry.path, kind })
+  }
+  const known = new Set(files.map(({ path }) => path))
+  for (const path of walk(root, '')) {
+    if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
+  }
+  return drift.sort((left, right) => compareBytes(left.path, right.path))
+}
+
+function readRecord(layout: Layout, directory: string): StatRecord {
+  try {
+    return parseStats(readFileSync(statPath(layout, directory), 'utf8'))
+  } catch (error) {
+    // Without a record every file is hashed.
+    if (errnoOf(error) === 'ENOENT') return new Map()
+    throw error
+  }
+}
+
+function driftOf(path: string, entry: Entry, record: StatRecord): Drift['kind'] | undefined {
+  if (entry.mode === 'link') return linkTarget(path) === entry.target ? undefined : 'modified'
+  const stamp = stampOf(path)
+  if (stamp === undefined) return 'deleted'
+  return stamp === record.get(entry.path) ? undefined : contentDrift(path, entry)
+}
+
+function contentDrift(path: string, entry: FileEntry): Drift['kind'] | undefined {
+  // A link or directory in the place of a file has been edited, too; never follow it.
+  if (linkTarget(path) !== undefined) return 'modified'
+  const info = statSync(path)
+  if (!info.isFile() || info.size !== entry.size) return 'modified'
+  const integrity = `sha256-${createHash('sha256').update(readFileSync(path)).digest('base64')}`
+  if (integrity !== entry.integrity) return 'modified'
+  const executable = (info.mode & 0o100) !== 0
+  return executable === (entry.mode === '755') ? undefined : 'mode'
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+function* walk(root: string, prefix: string): Generator<string> {
+  for (const entry of readdirSync(join(root, prefix), { withFileTypes: true })) {
+    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
+    if (entry.isDirectory()) yield* walk(root, path)
+    else yield path
+  }
+}
+
+/**
+ * Copies edited and added files to `kept/<directory>-<digest8>/files/`, beside `edits.json`. The same edits are
+ * kept once, however often they are met.
+ * @returns the directory that holds them, or undefined when there is nothing to keep
+ */
+export async function keepEdits(
+  layout: Layout,
+  installed: Installed,
+  drift: readonly Drift[],
+  root: string = join(layout.releases, installed.directory),
+): Promise<string | undefined> {
+  const edits = drift.filter(({ kind }) => kind !== 'mode')
+  if (edits.length === 0) return undefined
+  const name = `${installed.directory}-${digestOf(root, edits)}`
+  const kept = join(layout.kept, name)
+  return onDisk(kept, async () => {
+    if (
+      (await unlessAbsent(
+        Promise.resolve().then(() => statSync(kept)),
+        undefined,
+      )) !== undefined
+    )
+      return kept
+    const temporary = join(layout.staging, temporaryName('kept'))
+    await mkdir(join(temporary, 'files'), { recursive: true })
+    const copied = edits.filter(({ kind }) => kind !== 'deleted')
+    for (const { path } of copied) {
+      await mkdir(join(temporary, 'files', dirname(path)), { recursive: true })
+      await cp(join(root, path), join(temporary, 'files', path), {
+        recursive: true,
+        verbatimSymlinks: true,
+        preserveTimestamps: true,
+      })
+    }
+    const list = { release: installed.version, manifest: installed.manifest, edits }
+    await writeAndSync(join(temporary, 'edits.json'), `${JSON.stringify(list, null, 2)}\n`)
+    await syncTree(temporary, [...walk(temporary, '')])
+    await rename(temporary, kept)
+    await syncDirectory(layout.kept)
+    return kept
+  })
+}
+
+function digestOf(root: string, edits: readonly Drift[]): string {
+  const hash = createHash('sha256')
+  for (const { path, kind } of edits) {
+    hash.update(`${kind} ${path}\n`)
+    const target = linkTarget(join(root, path))
+    if (target !== undefined) hash.update(target)
+    else if (kind !== 'deleted' && statSync(join(root, path)).isFile())
+      hash.update(readFileSync(join(root, path)))
+  }
+  return hash.digest('hex').slice(0, 8)
+}

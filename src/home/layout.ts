@@ -1,0 +1,68 @@
+/** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
+import { chmod, mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { onDisk } from '../disk/fault.ts'
+
+export interface Layout {
+  readonly root: string
+  /** The one atomic pointer: a link to `releases/<directory>`. */
+  readonly current: string
+  readonly releases: string
+  readonly manifests: string
+  readonly trust: string
+  readonly config: string
+  readonly state: string
+  readonly history: string
+  readonly staging: string
+  readonly kept: string
+  readonly lock: string
+}
+
+export function layoutOf(root: string): Layout {
+  const at = (name: string): string => join(root, name)
+  return {
+    root,
+    current: at('current'),
+    releases: at('releases'),
+    manifests: at('manifests'),
+    trust: at('trust'),
+    config: at('config.json'),
+    state: at('state.json'),
+    history: at('history.jsonl'),
+    staging: at('staging'),
+    kept: at('kept'),
+    lock: at('lock'),
+  }
+}
+
+/** `$SKILLSCTL_HOME`, else `${XDG_DATA_HOME:-~/.local/share}/skillsctl`. */
+export function defaultHome(environment: NodeJS.ProcessEnv): string {
+  const { SKILLSCTL_HOME: home, XDG_DATA_HOME: data } = environment
+  if (home !== undefined && home !== '') return resolve(home)
+  return join(
+    data !== undefined && data !== '' ? resolve(data) : join(homedir(), '.local', 'share'),
+    'skillsctl',
+  )
+}
+
+/** Makes the directories that are not there yet. */
+export async function createHome(layout: Layout): Promise<void> {
+  await onDisk(layout.root, async () => {
+    await mkdir(layout.root, { recursive: true })
+    await chmod(layout.root, 0o700)
+    for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
+      await mkdir(directory, { recursive: true })
+    }
+  })
+}
+
+/** The exact bytes of an installed release's manifest. */
+export function manifestPath(layout: Layout, directory: string): string {
+  return join(layout.manifests, `${directory}.json`)
+}
+
+/** See stat-record.ts. */
+export function statPath(layout: Layout, directory: string): string {
+  return join(layout.manifests, `${directory}.stat`)
+}

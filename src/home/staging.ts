@@ -1,0 +1,88 @@
+/** Unfinished work. Each run has its own directory, named after its process; those of dead runs are swept. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeAndSync } from '../disk/atomic-file.ts'
+import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
+import { isAlive, ownIdentity, type ProcessIdentity } from '../disk/process-identity.ts'
+import type { Layout } from './layout.ts'
+
+const OWNER = 'owner.json'
+/** Work without a readable owner is being set up right now, or is debris. Milliseconds. */
+const SETUP_LIFE = 60_000
+
+export interface StagingArea {
+  readonly directory: string
+  /** Where the tree is unpacked. */
+  readonly tree: string
+  /** Where an archive is downloaded; that of an interrupted run is taken over. */
+  archive(sha256: string): Promise<string>
+  discard(): Promise<void>
+}
+
+export async function openStaging(layout: Layout): Promise<StagingArea> {
+  const directory = join(layout.staging, `run-${process.pid}-${randomBytes(6).toString('hex')}`)
+  const tree = join(directory, 'tree')
+  await onDisk(directory, async () => {
+    await mkdir(directory)
+    await writeAndSync(join(directory, OWNER), JSON.stringify(ownIdentity()))
+    await mkdir(tree)
+  })
+  return {
+    directory,
+    tree,
+    archive: (sha256) => onDisk(directory, () => takeOverPartial(layout, directory, partialName(sha256))),
+    discard: () => onDisk(directory, () => rm(directory, { recursive: true, force: true })),
+  }
+}
+
+function partialName(sha256: string): string {
+  return `${sha256}.partial`
+}
+
+/** rename(2) decides between two runs that want the same leftovers. */
+async function takeOverPartial(layout: Layout, directory: string, name: string): Promise<string> {
+  const own = join(directory, name)
+  for (const other of await abandoned(layout)) {
+    try {
+      await rename(join(other, name), own)
+      break
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error
+    }
+  }
+  return own
+}
+
+/** Removes what dead runs left behind. The caller holds the lock. */
+export async function sweepStaging(layout: Layout): Promise<void> {
+  for (const path of await abandoned(layout))
+    await onDisk(path, () => rm(path, { recursive: true, force: true }))
+}
+
+async function abandoned(layout: Layout): Promise<string[]> {
+  const names = await unlessAbsent(readdir(layout.staging), [])
+  const paths = names.map((name) => join(layout.staging, name))
+  const verdicts = await Promise.all(paths.map(isAbandoned))
+  return paths.filter((_, index) => verdicts[index])
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  const owner = ownerOf(path)
+  if (owner !== undefined) return isAlive(owner) === false
+  const info = await unlessAbsent(stat(path), undefined)
+  return info !== undefined && Date.now() - info.mtimeMs > SETUP_LIFE
+}
+
+function ownerOf(path: string): ProcessIdentity | undefined {
+  try {
+    const { pid, started, machine } = JSON.parse(readFileSync(join(path, OWNER), 'utf8'))
+    return typeof pid === 'number' && typeof started === 'string' && typeof machine === 'string'
+      ? { pid, started, machine }
+      : undefined
+  } catch {
+    // No owner, or torn by a crash: judged by age.
+    return undefined
+  }
+}

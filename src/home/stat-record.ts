@@ -1,0 +1,31 @@
+/**
+ * `manifests/<directory>.stat`: size, times and inode of every file at the moment it was installed. A file whose
+ * record still fits has not been touched; any other is hashed. One line each: `<size> <mtime> <ctime> <inode> <path>`.
+ */
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Entry } from '../core/manifest.ts'
+
+export type StatRecord = ReadonlyMap<string, string>
+
+/** What is recorded of one file; undefined when it is not there. */
+export function stampOf(path: string): string | undefined {
+  const info = lstatSync(path, { throwIfNoEntry: false })
+  return info === undefined ? undefined : [info.size, info.mtimeMs, info.ctimeMs, info.ino].join(' ')
+}
+
+export function recordStats(directory: string, files: readonly Entry[]): string {
+  return files
+    .filter((entry) => entry.mode !== 'link')
+    .map(({ path }) => `${stampOf(join(directory, path))} ${path}\n`)
+    .join('')
+}
+
+export function parseStats(text: string): StatRecord {
+  const record = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const [, stamp, path] = /^(\S+ \S+ \S+ \S+) (.+)$/.exec(line) ?? []
+    if (stamp !== undefined && path !== undefined) record.set(path, stamp)
+  }
+  return record
+}

@@ -1,0 +1,53 @@
+/** Removing releases that nothing needs any more. Edits are looked for once more before anything goes. */
+import { rm } from 'node:fs/promises'
+import { treeSize } from '../core/manifest.ts'
+import { decideRetention } from '../core/retention.ts'
+import { lastRuns, runOrder } from '../core/timeline.ts'
+import { onDisk } from '../disk/fault.ts'
+import { findDrift, keepEdits } from './drift.ts'
+import { readHistory } from './history.ts'
+import type { Layout } from './layout.ts'
+import { currentDirectory, forgetRecords, listInstalled, takeAway } from './releases.ts'
+import { sweepStaging } from './staging.ts'
+import { readState, updateState } from './state.ts'
+
+export interface Tidied {
+  readonly removed: readonly string[]
+  /** Directories under `kept/` with edits that were found in what was removed. */
+  readonly kept: readonly string[]
+}
+
+/**
+ * @param area this run's staging directory
+ * @param now milliseconds since the epoch
+ */
+export async function tidyHome(layout: Layout, area: string, now: number): Promise<Tidied> {
+  await sweepStaging(layout)
+  const [activations, state] = await Promise.all([readHistory(layout), readState(layout)])
+  const current = currentDirectory(layout)
+  const installed = listInstalled(layout)
+  const runs = lastRuns(activations)
+  const releases = installed.map(({ directory, manifest, content }) => ({
+    directory,
+    size: treeSize(content.files),
+    lastUsed: runs.get(directory) ?? 0,
+    held: directory === current || manifest === state.pin?.manifest,
+  }))
+  const previous = runOrder(activations)
+    .filter((directory) => directory !== current)
+    .reverse()
+  const { remove, crowdedOut } = decideRetention(releases, previous, now)
+  const kept: string[] = []
+  for (const release of installed.filter(({ directory }) => remove.includes(directory))) {
+    // Before, so that a kill loses nothing; and after, when nobody can reach it by its name any more.
+    const before = await keepEdits(layout, release, findDrift(layout, release))
+    const away = await takeAway(layout, release.directory, area)
+    const after = await keepEdits(layout, release, findDrift(layout, release, { root: away }), away)
+    kept.push(...new Set([before, after].filter((edits) => edits !== undefined)))
+    await onDisk(away, () => rm(away, { recursive: true, force: true }))
+  }
+  await forgetRecords(layout)
+  const note = crowdedOut.length === 0 ? undefined : crowdedOut.join(', ')
+  if (note !== state.crowdedOut) await updateState(layout, { crowdedOut: note })
+  return { removed: remove, kept }
+}

@@ -1,0 +1,153 @@
+/** A read-only store behind HTTP(S): a public bucket, a CDN, a web server. */
+import http from 'node:http'
+import https from 'node:https'
+import { SkillsctlError } from '../core/errors.ts'
+import { capped, readAll, tooLong, tooShort } from './limits.ts'
+import { ANSWER_MS, patient, within } from './patience.ts'
+import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
+
+/** @param url base address; a query string (a signed CDN token, say) is sent with every request */
+export function openHttpStore(url: string): ReadableStore {
+  return new HttpStore(new URL(url))
+}
+
+class HttpStore implements ReadableStore {
+  readonly url: string
+  private readonly base: URL
+  private readonly agent: http.Agent
+
+  constructor(base: URL) {
+    this.base = base
+    // Credentials and tokens stay out of messages and state.
+    this.url = `${base.origin}${base.pathname}`.replace(/\/$/, '')
+    const options = { keepAlive: true, maxSockets: 8 }
+    this.agent = base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options)
+  }
+
+  async get(key: string, { maxBytes, ifNoneMatch }: GetOptions): Promise<GetAnswer> {
+    const response = await this.request(
+      key,
+      ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch },
+    )
+    if (response.statusCode === 304) return this.finish(response, { kind: 'unchanged' })
+    if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
+    const body = await readAll(this.body(response, key, maxBytes, 200))
+    return { kind: 'found', body, etag: response.headers.etag ?? '' }
+  }
+
+  async stream(key: string, { maxBytes, start = 0 }: StreamOptions): Promise<StreamAnswer> {
+    const response = await this.request(key, start === 0 ? {} : { range: `bytes=${start}-` })
+    if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
+    if (start > 0 && response.statusCode === 206 && startsAt(response) === start) {
+      return { kind: 'found', chunks: this.body(response, key, maxBytes - start, 206) }
+    }
+    return { kind: 'found', chunks: skip(this.body(response, key, maxBytes, 200), start, key) }
+  }
+
+  close(): void {
+    this.agent.destroy()
+  }
+
+  private async *body(
+    response: http.IncomingMessage,
+    key: string,
+    maxBytes: number,
+    expected: 200 | 206,
+  ): AsyncGenerator<Buffer> {
+    const status = response.statusCode ?? 0
+    if (status !== expected) {
+      response.resume()
+      throw refusedBy(status, `${this.url}/${key}`)
+    }
+    const promised = Number(response.headers['content-length'] ?? Number.NaN)
+    if (promised > maxBytes) {
+      response.destroy()
+      throw tooLong(key, maxBytes)
+    }
+    try {
+      yield* patient(capped(response, maxBytes, key), key)
+    } catch (error) {
+      response.destroy()
+      throw networkError(error, `${this.url}/${key}`)
+    }
+  }
+
+  private finish<T>(response: http.IncomingMessage, answer: T): T {
+    response.resume()
+    return answer
+  }
+
+  private request(key: string, headers: http.OutgoingHttpHeaders): Promise<http.IncomingMessage> {
+    if (key.split('/').some((name) => name === '..' || name === '.')) {
+      throw new SkillsctlError('refused', 'this key leaves the store', { subject: key })
+    }
+    const url = new URL(this.base)
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
+    const client = url.protocol === 'https:' ? https : http
+    const request = client.get(url, {
+      agent: this.agent,
+      headers: { 'accept-encoding': 'identity', ...headers },
+    })
+    const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
+      request.on('response', resolve)
+      request.on('error', (error) => reject(networkError(error, `${this.url}/${key}`)))
+    })
+    return within(answer, ANSWER_MS, `${this.url}/${key}`).catch((error: unknown) => {
+      request.destroy()
+      throw error
+    })
+  }
+}
+
+function isAbsent({ statusCode }: http.IncomingMessage): boolean {
+  return statusCode === 404 || statusCode === 410
+}
+
+function refusedBy(status: number, subject: string): SkillsctlError {
+  const found = `HTTP ${status}`
+  if (status === 401 || status === 403) {
+    return new SkillsctlError('denied', 'access denied', {
+      subject,
+      found,
+      hint: 'check the credentials for this address',
+    })
+  }
+  if (status === 416) {
+    return new SkillsctlError('corrupt', 'the object is shorter than it was', { subject, found })
+  }
+  const message =
+    status >= 300 && status < 400 ? 'the store sends us somewhere else' : 'the store could not answer'
+  const hint = status < 400 ? 'use the final address, or sign in to this network' : 'try again later'
+  return new SkillsctlError('unreachable', message, { subject, found, hint })
+}
+
+function networkError(error: unknown, subject: string): SkillsctlError {
+  if (error instanceof SkillsctlError) return error
+  const found = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  return new SkillsctlError('unreachable', 'the store does not answer', {
+    subject,
+    found,
+    hint: 'check the network and the address',
+    cause: error,
+  })
+}
+
+/** First byte of a partial answer: some servers answer with another range than they were asked for. */
+function startsAt({ headers }: http.IncomingMessage): number | undefined {
+  const [, start] = /^bytes (\d+)-/.exec(headers['content-range'] ?? '') ?? []
+  return start === undefined ? undefined : Number(start)
+}
+
+/** Drops the first bytes, for servers that ignore ranges. */
+async function* skip(chunks: AsyncIterable<Buffer>, count: number, key: string): AsyncGenerator<Buffer> {
+  let left = count
+  let passed = count === 0
+  for await (const chunk of chunks) {
+    if (chunk.length > left) {
+      passed = true
+      yield chunk.subarray(left)
+    }
+    left = Math.max(0, left - chunk.length)
+  }
+  if (!passed) throw tooShort(key, count)
+}

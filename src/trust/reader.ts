@@ -1,0 +1,325 @@
+/**
+ * Reads a repository: walks TUF metadata from a trusted root to a channel's head (TUF spec 5), asking for as
+ * little as possible and keeping what it accepted in a cache.
+ */
+import { type Channel, type ChannelHead, parseHead } from '../core/channel.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
+import { fetchPromised } from '../store/promised.ts'
+import type { Etag, GetAnswer, ReadableStore } from '../store/store.ts'
+import { sha256Hex } from './key.ts'
+import { type HeadHint, metadataKey, signedPart, type TimestampSigned } from './metadata.ts'
+import { Verifier } from './verifier.ts'
+
+/** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
+export interface TrustCache {
+  read(role: string): Promise<Buffer | undefined>
+  write(role: string, bytes: Buffer): Promise<void>
+}
+
+/** The root of trust that a person or a token handed over. */
+export interface RootPin {
+  /** Where to look; without it the chain is searched from the first. */
+  readonly version?: number | undefined
+  /** SHA-256 of the exact bytes of `<version>.root.json`, hex. */
+  readonly sha256: string
+}
+
+export interface ReaderOptions {
+  readonly store: ReadableStore
+  readonly cache: TrustCache
+  readonly pin: RootPin
+  /** Milliseconds since the epoch; `NEVER_EXPIRES` for a publisher, who must be able to mend what expired. */
+  readonly now: number
+}
+
+export const NEVER_EXPIRES = 0
+
+const LONGEST_ROOT = 512 * 1024
+const LONGEST_TIMESTAMP = 64 * 1024
+/** For metadata whose length nobody signed. Bytes. */
+const LONGEST_METADATA = 16 * 1024 * 1024
+/** A chain longer than this within one update is an attack. */
+const MOST_ROOTS = 1024
+
+export interface Timestamp {
+  readonly body: Buffer
+  readonly etag: Etag
+}
+
+/** Fetches the one mutable object; `unchanged` when it still has the tag. @throws as the store does */
+export async function probe(store: ReadableStore, etag?: Etag): Promise<GetAnswer> {
+  return store.get(metadataKey('timestamp', 0), { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag })
+}
+
+/** Probes, and insists on an answer. @throws SkillsctlError `absent` when there is no repository */
+export async function fetchTimestamp(store: ReadableStore): Promise<Timestamp> {
+  const answer = await probe(store)
+  if (answer.kind === 'found') return answer
+  throw noRepository(store.url)
+}
+
+export function noRepository(url: string): SkillsctlError {
+  return new SkillsctlError('absent', 'there is no repository at this address', {
+    subject: url,
+    hint: 'check the address, that the disk is mounted, or create one with: skillsctl init',
+  })
+}
+
+export class RepositoryReader {
+  private readonly options: ReaderOptions
+  private readonly accepted = new Map<string, Buffer>()
+  private verifier: Verifier
+  /** The store's newest timestamp, accepted or about to be. */
+  private timestamp: Timestamp | undefined
+
+  private constructor(options: ReaderOptions, root: Buffer) {
+    this.options = options
+    this.accepted.set('root', root)
+    this.verifier = new Verifier(root, options.now)
+  }
+
+  /** Starts from the cached root, or else from the pinned one. @throws SkillsctlError `absent`, `untrusted` */
+  static async open(options: ReaderOptions): Promise<RepositoryReader> {
+    const cached = await options.cache.read('root')
+    if (cached !== undefined && isReadableRoot(cached, options.now))
+      return new RepositoryReader(options, cached)
+    const pinned = await fetchPinnedRoot(options.store, options.pin)
+    const reader = new RepositoryReader(options, pinned)
+    await options.cache.write('root', pinned)
+    return reader
+  }
+
+  get rootVersion(): number {
+    return this.verifier.root.version
+  }
+
+  get rootSha256(): string {
+    return sha256Hex(this.bytes('root'))
+  }
+
+  /** Exact bytes of metadata that was accepted. */
+  bytes(role: string): Buffer {
+    const bytes = this.accepted.get(role)
+    if (bytes === undefined)
+      throw new SkillsctlError('failed', 'this metadata has not been read yet', { subject: role })
+    return bytes
+  }
+
+  /** Tag of the timestamp, for the compare-and-swap that commits a change. */
+  get etag(): Etag {
+    return this.timestamp?.etag ?? ''
+  }
+
+  /** The signed part of the timestamp. */
+  get stamp(): TimestampSigned {
+    return signedPart<TimestampSigned>(this.bytes('timestamp'))
+  }
+
+  /**
+   * Tries the timestamp against the root known so far, without asking for a newer root.
+   * @returns the signed hint about a channel; undefined when there is none, or when only a newer root may know
+   */
+  async peek(timestamp: Timestamp, channel: Channel): Promise<HeadHint | undefined> {
+    try {
+      await this.acceptTimestamp(timestamp)
+    } catch (error) {
+      if (isError(error, 'untrusted') || isError(error, 'stale')) return undefined
+      throw error
+    }
+    return this.hint(channel)
+  }
+
+  /** What the accepted timestamp says about a channel. Trusted to end a pull, never to install anything. */
+  hint(channel: Channel): HeadHint | undefined {
+    const hints: unknown = this.stamp['x-heads']
+    const hint =
+      typeof hints === 'object' && hints !== null
+        ? Object.entries(hints).find(([name]) => name === channel.name)
+        : undefined
+    const [, value] = hint ?? []
+    return typeof value?.release === 'string' && typeof value.role === 'number' ? value : undefined
+  }
+
+  /**
+   * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6).
+   * @param timestamp fetched already; else it is asked for together with the next root
+   * @throws SkillsctlError `untrusted`, `stale`, `corrupt`, `missing`, and what the store throws
+   */
+  async refresh(timestamp?: Timestamp): Promise<void> {
+    const [fetched] = await Promise.all([timestamp ?? fetchTimestamp(this.options.store), this.followRoots()])
+    await this.acceptTimestamp(fetched)
+    await this.updateSnapshot()
+    await this.updateTargets()
+  }
+
+  /** Verified metadata of a channel's role. */
+  async role(role: string): Promise<ReturnType<Verifier['updateRole']>> {
+    const cached = await this.options.cache.read(role)
+    if (cached !== undefined) {
+      try {
+        const signed = this.verifier.updateRole(role, cached)
+        this.accepted.set(role, cached)
+        return signed
+      } catch (error) {
+        // Older than the snapshot says, or its keys changed: fetch it. An unknown channel stays unknown.
+        if (isError(error, 'absent')) throw error
+      }
+    }
+    const bytes = await this.fetchNamed(role)
+    const signed = this.verifier.updateRole(role, bytes)
+    await this.accept(role, bytes)
+    return signed
+  }
+
+  /**
+   * The verified head of a channel, or undefined when nothing was published there yet.
+   * @throws SkillsctlError `unsupported` when the release needs a newer skillsctl
+   */
+  async head(channel: Channel): Promise<ChannelHead | undefined> {
+    const { targets } = await this.role(channel.role)
+    const target = Object.hasOwn(targets, channel.target) ? targets[channel.target] : undefined
+    if (target === undefined) return undefined
+    const sha256 = target.hashes['sha256'] ?? ''
+    return parseHead(target.custom, { sha256, length: target.length }, channel.name)
+  }
+
+  private async followRoots(): Promise<void> {
+    for (let count = 0; count < MOST_ROOTS; count++) {
+      const next = await this.fetchRoot(this.rootVersion + 1)
+      if (next === undefined) return
+      this.verifier.updateRoot(next)
+      await this.accept('root', next)
+      // What an older root had accepted is judged anew: its keys may have been revoked.
+      this.verifier = new Verifier(next, this.options.now)
+    }
+    throw new SkillsctlError('untrusted', 'the chain of roots does not end', {
+      subject: `${this.rootVersion}.root.json`,
+    })
+  }
+
+  private async fetchRoot(version: number): Promise<Buffer | undefined> {
+    return fetchRoot(this.options.store, version)
+  }
+
+  /** Judges a timestamp by the current root and by the one accepted before. */
+  private async acceptTimestamp(timestamp: Timestamp): Promise<void> {
+    if (this.timestamp === timestamp && this.verifier.timestamp !== undefined) return
+    this.verifier = new Verifier(this.bytes('root'), this.options.now)
+    const cached = await this.options.cache.read('timestamp')
+    if (cached !== undefined) this.recall(() => this.verifier.updateTimestamp(cached))
+    const isNew = this.verifier.updateTimestamp(timestamp.body)
+    this.timestamp = timestamp
+    if (isNew) await this.accept('timestamp', timestamp.body)
+    else this.accepted.set('timestamp', cached ?? timestamp.body)
+  }
+
+  private async updateSnapshot(): Promise<void> {
+    const cached = await this.options.cache.read('snapshot')
+    // Loaded even when it is out of date: what it says may not be taken back (TUF spec 5.5.5).
+    if (cached !== undefined && this.recall(() => this.verifier.updateSnapshot(cached, true))) {
+      this.accepted.set('snapshot', cached)
+      return
+    }
+    const { version = 0, length } = this.verifier.timestamp?.snapshotMeta ?? {}
+    const bytes = await this.fetchSigned(metadataKey('snapshot', version), length)
+    this.verifier.updateSnapshot(bytes)
+    await this.accept('snapshot', bytes)
+  }
+
+  private async updateTargets(): Promise<void> {
+    const cached = await this.options.cache.read('targets')
+    if (cached !== undefined && this.recall(() => this.verifier.updateTargets(cached))) {
+      this.accepted.set('targets', cached)
+      return
+    }
+    const bytes = await this.fetchNamed('targets')
+    this.verifier.updateTargets(bytes)
+    await this.accept('targets', bytes)
+  }
+
+  /** Tries what the cache holds. Anything wrong with it only means that it has to be fetched. */
+  private recall(check: () => unknown): boolean {
+    try {
+      check()
+      return true
+    } catch (error) {
+      if (error instanceof SkillsctlError) return false
+      throw error
+    }
+  }
+
+  private async fetchNamed(role: string): Promise<Buffer> {
+    const meta = this.verifier.snapshot?.meta[`${role}.json`]
+    if (meta === undefined) {
+      throw new SkillsctlError('absent', 'this repository has no such channel', {
+        subject: role,
+        hint: 'channels are canary, stable and drafts/<name>',
+      })
+    }
+    return this.fetchSigned(metadataKey(role, meta.version), meta.length)
+  }
+
+  private fetchSigned(key: string, length: number | undefined): Promise<Buffer> {
+    return fetchPromised(this.options.store, key, Math.min(length ?? LONGEST_METADATA, LONGEST_METADATA))
+  }
+
+  private async accept(role: string, bytes: Buffer): Promise<void> {
+    this.accepted.set(role, bytes)
+    await this.options.cache.write(role, bytes)
+  }
+}
+
+/** A bucket without the right to list answers 403 for what is not there. */
+async function fetchRoot(store: ReadableStore, version: number): Promise<Buffer | undefined> {
+  try {
+    const answer = await store.get(metadataKey('root', version), { maxBytes: LONGEST_ROOT })
+    return answer.kind === 'found' ? answer.body : undefined
+  } catch (error) {
+    if (isError(error, 'denied')) return undefined
+    throw error
+  }
+}
+
+/** A cached root that a failing disk has damaged is as good as none: the pinned one leads to it again. */
+function isReadableRoot(bytes: Buffer, now: number): boolean {
+  try {
+    return new Verifier(bytes, now).root.version > 0
+  } catch (error) {
+    if (error instanceof SkillsctlError) return false
+    throw error
+  }
+}
+
+async function fetchPinnedRoot(store: ReadableStore, pin: RootPin): Promise<Buffer> {
+  for (let version = pin.version ?? 1; ; version++) {
+    const bytes = await fetchRoot(store, version)
+    if (bytes === undefined) {
+      if (version === (pin.version ?? 1)) await fetchTimestamp(store)
+      throw new SkillsctlError('untrusted', 'no root of this repository has the digest that was asked for', {
+        subject: store.url,
+        expected: `sha256:${pin.sha256}`,
+        hint: 'ask whoever publishes for a new join token',
+      })
+    }
+    if (sha256Hex(bytes) === pin.sha256) return bytes
+    if (pin.version !== undefined) {
+      throw new SkillsctlError('untrusted', 'the root is not the one that was asked for', {
+        subject: `${store.url} ${metadataKey('root', version)}`,
+        expected: `sha256:${pin.sha256}`,
+        found: `sha256:${sha256Hex(bytes)}`,
+        hint: 'do not join; ask whoever publishes for a new join token',
+      })
+    }
+  }
+}
+
+/** A cache that forgets with the process. */
+export function memoryCache(): TrustCache {
+  const kept = new Map<string, Buffer>()
+  return {
+    read: async (role) => kept.get(role),
+    write: async (role, bytes) => {
+      kept.set(role, bytes)
+    },
+  }
+}

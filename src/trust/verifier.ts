@@ -1,0 +1,180 @@
+/**
+ * Verification of TUF metadata, one file at a time: bytes in, checked values out, no I/O (TUF spec 5.3 to 5.6).
+ * tuf-js decides; this adds what its version 5 leaves out, and turns its error classes into our codes.
+ */
+import type { Key, Metadata, Root, Snapshot, Targets, Timestamp } from '@tufjs/models'
+import { LengthOrHashMismatchError } from '@tufjs/models/dist/error.js'
+import { BadVersionError, EqualVersionError, ExpiredMetadataError } from 'tuf-js/dist/error.js'
+import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
+import { SkillsctlError } from '../core/errors.ts'
+import { instant } from '../core/parse.ts'
+import { PUBLIC_HEX, publicKey } from './key.ts'
+
+const ROLE_NAME = /^[a-z][a-z0-9-]*$/
+
+export class Verifier {
+  private readonly set: TrustedMetadataStore
+  private readonly now: Date
+
+  /**
+   * @param root metadata that this machine already trusts
+   * @param now milliseconds since the epoch; decides expiry, fixed for the whole update (TUF spec 5.1)
+   */
+  constructor(root: Buffer, now: number) {
+    this.set = judged('root.json', () => new TrustedMetadataStore(root))
+    // The class takes its time from the clock; ours is an argument.
+    this.now = new Date(now)
+    Reflect.set(this.set, 'referenceTime', this.now)
+    checkRoot(this.set.root)
+  }
+
+  get root(): Root {
+    return this.set.root.signed
+  }
+
+  get timestamp(): Timestamp | undefined {
+    return this.set.timestamp?.signed
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.set.snapshot?.signed
+  }
+
+  get targets(): Targets | undefined {
+    return this.set.targets?.signed
+  }
+
+  /** Takes the next root: signed by the old and the new quorum, exactly one version higher (TUF spec 5.3). */
+  updateRoot(bytes: Buffer): void {
+    judged(`${this.root.version + 1}.root.json`, () => checkRoot(this.set.updateRoot(bytes)))
+  }
+
+  /** @returns false when it is the version that is trusted already */
+  updateTimestamp(bytes: Buffer): boolean {
+    return judged('timestamp.json', () => {
+      try {
+        checkExpires(this.set.updateTimestamp(bytes).signed.expires, 'timestamp.json')
+        return true
+      } catch (error) {
+        if (!(error instanceof EqualVersionError)) throw error
+        // tuf-js looks at the expiry of a known timestamp only once a snapshot follows.
+        if (this.timestamp?.isExpired(this.now) === true) throw new ExpiredMetadataError('timestamp.json')
+        return false
+      }
+    })
+  }
+
+  /** @param cached bytes come from our own trust directory; they may be older than the timestamp says */
+  updateSnapshot(bytes: Buffer, cached = false): void {
+    judged('snapshot.json', () => {
+      checkExpires(this.set.updateSnapshot(bytes, cached).signed.expires, 'snapshot.json')
+    })
+  }
+
+  /** The top-level targets: the delegations to the channels. */
+  updateTargets(bytes: Buffer): void {
+    judged('targets.json', () => {
+      this.set.updateDelegatedTargets(bytes, 'targets', 'root')
+      const { signed } = this.accepted('targets')
+      checkExpires(signed.expires, 'targets.json')
+      checkKeys(signed.delegations?.keys ?? {}, 'targets.json')
+      if (Object.keys(signed.targets).length > 0)
+        throw untrusted('targets.json', 'the top-level targets list files')
+    })
+  }
+
+  /** A channel's role, which must be delegated exactly its own directory. */
+  updateRole(role: string, bytes: Buffer): Targets {
+    return judged(`${role}.json`, () => {
+      const delegation = this.targets?.delegations?.roles?.[role]
+      if (!ROLE_NAME.test(role) || delegation === undefined) {
+        throw new SkillsctlError('absent', 'this repository has no such channel', { subject: role })
+      }
+      if (delegation.paths?.includes(`${role}/*`) !== true) {
+        throw untrusted(`${role}.json`, 'the role is not trusted for its own directory')
+      }
+      this.set.updateDelegatedTargets(bytes, role, 'targets')
+      const { signed } = this.accepted(role)
+      checkExpires(signed.expires, `${role}.json`)
+      return signed
+    })
+  }
+
+  private accepted(role: string): Metadata<Targets> {
+    const metadata = this.set.getRole(role)
+    if (metadata === undefined) throw untrusted(`${role}.json`, 'the role was not accepted')
+    return metadata
+  }
+}
+
+function checkRoot({ signed }: Metadata<Root>): void {
+  checkExpires(signed.expires, 'root.json')
+  checkKeys(signed.keys, 'root.json')
+  if (!signed.consistentSnapshot) throw untrusted('root.json', 'consistent snapshots are off')
+}
+
+/** tuf-js 5 takes a date that it cannot read for "never". */
+function checkExpires(expires: string, subject: string): void {
+  instant(expires, `${subject}: expires`)
+}
+
+/** One public key under two names would satisfy a threshold of two alone. */
+function checkKeys(keys: Readonly<Record<string, Key>>, subject: string): void {
+  const seen = new Set<string>()
+  for (const [keyid, { keyType, scheme, keyVal }] of Object.entries(keys)) {
+    const hex = keyVal['public'] ?? ''
+    if (keyType !== 'ed25519' || scheme !== 'ed25519' || !PUBLIC_HEX.test(hex)) {
+      throw untrusted(subject, 'a key is not an Ed25519 key in hex', keyid)
+    }
+    if (publicKey(hex).keyid !== keyid) throw untrusted(subject, 'a key has a wrong key id', keyid)
+    if (seen.has(hex)) throw untrusted(subject, 'a public key is listed twice', keyid)
+    seen.add(hex)
+  }
+}
+
+function untrusted(subject: string, message: string, found?: string): SkillsctlError {
+  return new SkillsctlError('untrusted', message, { subject, found, hint: TELL })
+}
+
+const TELL = 'tell whoever publishes; nothing was changed here'
+
+/** Runs one check of tuf-js; decides by its error classes what kind of failure it was. */
+function judged<T>(subject: string, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    if (error instanceof SkillsctlError) throw error
+    if (error instanceof ExpiredMetadataError) {
+      throw new SkillsctlError('stale', 'the signed metadata has expired', {
+        subject,
+        hint: 'whoever publishes runs: skillsctl renew (and check the clock of this machine)',
+        cause: error,
+      })
+    }
+    if (error instanceof SyntaxError) {
+      throw new SkillsctlError('corrupt', 'this is not metadata', {
+        subject,
+        hint: 'the store, or something between it and us, answers with other content',
+        cause: error,
+      })
+    }
+    if (error instanceof LengthOrHashMismatchError) {
+      throw new SkillsctlError('corrupt', 'the bytes differ from what the signed metadata says', {
+        subject,
+        cause: error,
+      })
+    }
+    if (error instanceof BadVersionError) {
+      throw new SkillsctlError('untrusted', 'the metadata is older than what this machine has already seen', {
+        subject,
+        hint: TELL,
+        cause: error,
+      })
+    }
+    throw new SkillsctlError('untrusted', 'the metadata is not what the trusted keys have signed', {
+      subject,
+      hint: TELL,
+      cause: error,
+    })
+  }
+}
