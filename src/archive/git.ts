@@ -57,6 +57,16 @@ export class Git {
     return { hash: hash.trim(), committedAt: formatInstant(seconds * 1000) }
   }
 
+  /** Content of a file at a commit, or undefined when it is not there. */
+  async fileAt(commit: string, path: string): Promise<string | undefined> {
+    return this.try(['show', `${commit}:${path}`])
+  }
+
+  /** Top directory of the checkout, or undefined outside of one. */
+  async topLevel(): Promise<string | undefined> {
+    return (await this.try(['rev-parse', '--show-toplevel']))?.trim()
+  }
+
   /** Everything a commit holds. @throws SkillsctlError `refused` for a path that is not UTF-8 */
   async tree(commit: string): Promise<TreeEntry[]> {
     const output = await this.bytes(['ls-tree', '-r', '-z', '--full-tree', commit])

@@ -99,12 +99,10 @@ export function summarizeChanges(
 ): Changes {
   const old = new Set(topLevelSkills(before))
   const now = new Set(topLevelSkills(after))
-  const renamed = new Map<string, string>()
-  for (const [from, to] of changes.renamed) {
-    const [source, target] = [enclosing(from, old), enclosing(to, now)]
-    if (source === undefined || target === undefined) renamed.set(from, to)
-    else if (from.endsWith(SKILL_FILE) && !now.has(source) && !old.has(target)) renamed.set(source, target)
-  }
+  const renamed = new Map(
+    changes.renamed.filter(([from, to]) => !enclosing(from, old) || !enclosing(to, now)),
+  )
+  for (const [from, to] of renamedSkills(changes, old, now)) renamed.set(from, to)
   const arrived = new Set(renamed.values())
   const added = unitsOf([...changes.added, ...changes.renamed.map(([, to]) => to)], now)
   const removed = unitsOf([...changes.removed, ...changes.renamed.map(([from]) => from)], old)
@@ -119,6 +117,29 @@ export function summarizeChanges(
     modified: sorted(touched.filter((unit) => !settled(unit))),
     renamed: [...renamed].sort(([left], [right]) => compareBytes(left, right)),
   }
+}
+
+/** Skills that are gone, each with the new skill to which most of its renamed files went. */
+function renamedSkills(
+  { renamed }: FileChanges,
+  old: ReadonlySet<string>,
+  now: ReadonlySet<string>,
+): (readonly [string, string])[] {
+  const moves = new Map<string, Map<string, number>>()
+  for (const [from, to] of renamed) {
+    const [source, target] = [enclosing(from, old), enclosing(to, now)]
+    if (source === undefined || target === undefined || now.has(source) || old.has(target)) continue
+    const targets = moves.get(source) ?? new Map<string, number>()
+    moves.set(source, targets.set(target, (targets.get(target) ?? 0) + 1))
+  }
+  const taken = new Set<string>()
+  return [...moves].flatMap(([source, targets]) => {
+    const [target] =
+      [...targets].sort(([, left], [, right]) => right - left).find(([name]) => !taken.has(name)) ?? []
+    if (target === undefined) return []
+    taken.add(target)
+    return [[source, target] as const]
+  })
 }
 
 function unitsOf(paths: readonly string[], skills: ReadonlySet<string>): string[] {

@@ -11,7 +11,7 @@ import {
 import { SkillsctlError } from '../core/errors.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { sha256Hex } from '../trust/key.ts'
+import { sha256Hex } from '../trust/digest.ts'
 
 /** The head and everything before it, newest first. */
 export async function* channelHistory(

@@ -10,7 +10,7 @@ import type { Layout } from '../home/layout.ts'
 import { type MachineState, readState, updateState } from '../home/state.ts'
 import { trustCache } from '../home/trust-cache.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { RepositoryReader } from '../trust/reader.ts'
+import type { RepositoryReader } from '../trust/reader.ts'
 
 export interface MachineContext {
   readonly layout: Layout
@@ -48,10 +48,12 @@ export async function withStore<T>(machine: Machine, work: (store: ReadableStore
   }
 }
 
+/** Loads the TUF code, which most commands do without. */
 export async function openReader(
   { layout, config, now }: Machine,
   store: ReadableStore,
 ): Promise<RepositoryReader> {
+  const { RepositoryReader } = await import('../trust/reader.ts')
   return RepositoryReader.open({ store, cache: trustCache(layout), pin: config.root, now: now() })
 }
 

@@ -12,7 +12,7 @@ import type { Staged } from '../home/releases.ts'
 import type { StagingArea } from '../home/staging.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { sha256Hex } from '../trust/key.ts'
+import { sha256Hex } from '../trust/digest.ts'
 
 declare const verified: unique symbol
 

@@ -27,7 +27,8 @@ import { openStaging } from '../home/staging.ts'
 import { type ReleaseName, updateState } from '../home/state.ts'
 import { tidyHome } from '../home/tidy.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { noRepository, probe, type RepositoryReader, type Timestamp } from '../trust/reader.ts'
+import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
+import type { RepositoryReader } from '../trust/reader.ts'
 import { findInChannel } from './channel-history.ts'
 import {
   freshnessOf,
@@ -180,6 +181,7 @@ async function install(
   const { layout } = machine
   const area = await openStaging(layout)
   try {
+    const ran = (await readHistory(layout)).length > 0
     const there = findIntact(layout, plan.target)
     const staged =
       there === undefined
@@ -190,7 +192,7 @@ async function install(
     )
     if (done === 'dropped') return standing(machine, 'dropped')
     return {
-      ...standing(machine, plan.situation.current === undefined ? 'repaired' : 'updated'),
+      ...standing(machine, plan.installed === undefined && ran ? 'repaired' : 'updated'),
       previous: plan.installed && nameOf(plan.installed),
       changes: plan.target.entry.changes,
       kept: done.kept,

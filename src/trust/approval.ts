@@ -5,7 +5,8 @@
 
 import { formatInstant, object, parseJson, string } from '../core/parse.ts'
 import type { Store } from '../store/store.ts'
-import { isSignedBy, type Signer, sha256Hex } from './key.ts'
+import { sha256Hex } from './digest.ts'
+import { isSignedBy, type Signer } from './key.ts'
 import {
   encodeMetadata,
   METADATA_LIFE,
@@ -18,7 +19,7 @@ import type { KeyHolders } from './root.ts'
 import type { Prepared, View } from './writer.ts'
 
 /** Nobody finishes what was begun this long ago. Milliseconds. */
-const APPROVAL_LIFE = 7 * 24 * 60 * 60 * 1000
+export const APPROVAL_LIFE = 7 * 24 * 60 * 60 * 1000
 const LONGEST_APPROVAL = 16 * 1024 * 1024
 
 export interface Approval {
@@ -93,6 +94,12 @@ export function completed(approval: Approval, { threshold }: KeyHolders): Prepar
   const signatures = [...approval.signatures].sort((left, right) => (left.keyid < right.keyid ? -1 : 1))
   const { role, signed } = approval
   return { role, version: signed.version, bytes: encodeMetadata(signed, signatures) }
+}
+
+/** Whether two versions of a role say the same, whatever their version and expiry. */
+export function sameContent(left: TargetsSigned, right: TargetsSigned): boolean {
+  const bare = (signed: TargetsSigned): Buffer => signedBytes({ ...signed, version: 0, expires: '' })
+  return bare(left).equals(bare(right))
 }
 
 function signatureKey(role: string, sha256: string, keyid: string): string {

@@ -1,9 +1,10 @@
 /** Ed25519 keys: their identity in TUF, their text forms, signing (SPEC.md, "Keys"). */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { canonicalize } from '@tufjs/canonical-json'
 import nacl from 'tweetnacl'
 import type { JsonObject } from '../core/canonical.ts'
 import { SkillsctlError } from '../core/errors.ts'
+import { sha256Hex } from './digest.ts'
 
 /** A public key as TUF metadata spells it: `keyval.public` is 32 raw bytes in lower-case hex. */
 export interface TufKey extends JsonObject {
@@ -26,10 +27,6 @@ export interface Signer extends PublicKey {
 const PUBLIC = /^skillsctl-public-key-1:([0-9a-f]{64})(?:\s.*)?$/s
 const SECRET = /^skillsctl-secret-key-1:([A-Za-z0-9_-]{43})(?:\s.*)?$/s
 export const PUBLIC_HEX = /^[0-9a-f]{64}$/
-
-export function sha256Hex(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex')
-}
 
 /** @param publicHex 32 bytes in lower-case hex */
 export function publicKey(publicHex: string): PublicKey {

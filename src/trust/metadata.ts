@@ -5,7 +5,8 @@
 import { canonicalize } from '@tufjs/canonical-json'
 import { canonicalJson, type Json, type JsonObject } from '../core/canonical.ts'
 import { formatInstant, list, object, parseJson, string } from '../core/parse.ts'
-import { type Signer, sha256Hex, type TufKey } from './key.ts'
+import { sha256Hex } from './digest.ts'
+import type { Signer, TufKey } from './key.ts'
 
 export const SPEC_VERSION = '1.0.31'
 const DAY = 24 * 60 * 60 * 1000

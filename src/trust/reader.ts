@@ -5,9 +5,10 @@
 import { type Channel, type ChannelHead, parseHead } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { fetchPromised } from '../store/promised.ts'
-import type { Etag, GetAnswer, ReadableStore } from '../store/store.ts'
-import { sha256Hex } from './key.ts'
+import type { Etag, ReadableStore } from '../store/store.ts'
+import { sha256Hex } from './digest.ts'
 import { type HeadHint, metadataKey, signedPart, type TimestampSigned } from './metadata.ts'
+import { fetchTimestamp, type Timestamp } from './probe.ts'
 import { Verifier } from './verifier.ts'
 
 /** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
@@ -35,35 +36,10 @@ export interface ReaderOptions {
 export const NEVER_EXPIRES = 0
 
 const LONGEST_ROOT = 512 * 1024
-const LONGEST_TIMESTAMP = 64 * 1024
 /** For metadata whose length nobody signed. Bytes. */
 const LONGEST_METADATA = 16 * 1024 * 1024
 /** A chain longer than this within one update is an attack. */
 const MOST_ROOTS = 1024
-
-export interface Timestamp {
-  readonly body: Buffer
-  readonly etag: Etag
-}
-
-/** Fetches the one mutable object; `unchanged` when it still has the tag. @throws as the store does */
-export async function probe(store: ReadableStore, etag?: Etag): Promise<GetAnswer> {
-  return store.get(metadataKey('timestamp', 0), { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag })
-}
-
-/** Probes, and insists on an answer. @throws SkillsctlError `absent` when there is no repository */
-export async function fetchTimestamp(store: ReadableStore): Promise<Timestamp> {
-  const answer = await probe(store)
-  if (answer.kind === 'found') return answer
-  throw noRepository(store.url)
-}
-
-export function noRepository(url: string): SkillsctlError {
-  return new SkillsctlError('absent', 'there is no repository at this address', {
-    subject: url,
-    hint: 'check the address, that the disk is mounted, or create one with: skillsctl init',
-  })
-}
 
 export class RepositoryReader {
   private readonly options: ReaderOptions

@@ -5,7 +5,8 @@ import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { Store } from '../store/store.ts'
-import { type PublicKey, publicKey, type Signer, sha256Hex, type TufKey } from './key.ts'
+import { sha256Hex } from './digest.ts'
+import { type PublicKey, publicKey, type Signer, type TufKey } from './key.ts'
 import {
   type Delegation,
   encodeMetadata,
@@ -40,16 +41,27 @@ export interface RootDigest {
   readonly sha256: string
 }
 
+export interface FirstMetadata {
+  readonly store: Store
+  readonly keys: KeySet
+  readonly signers: readonly Signer[]
+  /** Name of the repository. */
+  readonly name: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
 /**
  * Writes the first metadata of a repository; the timestamp comes last and is the commit.
  * @throws SkillsctlError `refused` when there is one already
  */
-export async function createRepository(
-  store: Store,
-  keys: KeySet,
-  signers: readonly Signer[],
-  now: number,
-): Promise<RootDigest> {
+export async function createRepository({
+  store,
+  keys,
+  signers,
+  name,
+  now,
+}: FirstMetadata): Promise<RootDigest> {
   const of = (holders: KeyHolders): Signer[] =>
     signers.filter(({ keyid }) => holders.keys.some((key) => key.keyid === keyid))
   const online = onlineKeys(keys)
@@ -57,6 +69,7 @@ export async function createRepository(
     ...newSigned('targets', 1, now, METADATA_LIFE),
     targets: {},
     delegations: delegations(keys),
+    'x-name': name,
   }
   const root: RootSigned = {
     ...newSigned('root', 1, now, METADATA_LIFE),
@@ -158,6 +171,8 @@ export interface KeyChange {
   readonly next: (current: KeySet) => KeySet
   /** Roles that a quorum has signed for the new keys already, by role (approval.ts). */
   readonly prepare?: (role: string, view: View, holders: KeyHolders) => Promise<Prepared | undefined>
+  /** Sign root and targets anew although nothing about them changes. */
+  readonly renew?: boolean
 }
 
 /**
@@ -166,15 +181,17 @@ export interface KeyChange {
  * root, whose own If-None-Match is its commit; (c) targets and every role whose keys or threshold changed.
  * @returns the root in force afterwards
  */
-export async function changeKeys(options: WriterOptions, { next, prepare }: KeyChange): Promise<RootDigest> {
+export async function changeKeys(
+  options: WriterOptions,
+  { next, prepare, renew = false }: KeyChange,
+): Promise<RootDigest> {
   const { view } = await readRepository(options)
   const wanted = next(keySet(view))
   checkKeySet(wanted)
-  if (!sameRoot(view.root, wanted)) {
-    await cosign(options, wanted)
-    await writeRoot(options, wanted)
-  }
-  await commit(options, async (current) => resign(options, current, wanted, prepare))
+  const changes = !sameRoot(view.root, wanted)
+  if (changes) await cosign(options, wanted)
+  if (changes || renew) await writeRoot(options, wanted)
+  await commit(options, async (current) => resign(options, current, wanted, { prepare, renew }))
   const done = await readRepository(options)
   return { version: done.view.root.version, sha256: done.view.rootSha256 }
 }
@@ -253,14 +270,14 @@ async function resign(
   { store }: WriterOptions,
   view: View,
   wanted: KeySet,
-  prepare: KeyChange['prepare'],
+  { prepare, renew }: { prepare: KeyChange['prepare'] | undefined; renew: boolean },
 ): Promise<{ edits: Edit[]; prepared: Prepared[] } | undefined> {
   const current = keySet(view)
   const wantedDelegations = delegations(wanted)
   const delegationsDiffer = !sameRoles(view.targets.delegations ?? {}, wantedDelegations)
   const edits: Edit[] = []
   const prepared: Prepared[] = []
-  if (delegationsDiffer || !(await isSignedFor(store, view, 'targets', wanted.root))) {
+  if (renew || delegationsDiffer || !(await isSignedFor(store, view, 'targets', wanted.root))) {
     edits.push({ role: 'targets', signed: { ...view.targets, delegations: wantedDelegations } })
   }
   for (const [role, holders] of Object.entries(wanted.channels)) {

@@ -1,0 +1,140 @@
+/** The commands of a machine: from arguments to a flow, from its report to lines. */
+import { parseChannel } from '../../src/core/channel.ts'
+import { SkillsctlError } from '../../src/core/errors.ts'
+import type { PullReport } from '../../src/index.ts'
+import { isToken } from '../../src/trust/token.ts'
+import { type Cli, machineContext } from '../context.ts'
+import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
+import { EXIT, exitOfCheck } from '../exit.ts'
+import type { Result } from '../output.ts'
+import { confirmer } from '../prompt.ts'
+
+type Args = readonly string[]
+
+export async function join(
+  cli: Cli,
+  [where = '']: Args,
+  flags: { root?: string; channel?: string },
+): Promise<Result> {
+  const { join } = await import('../../src/flows/join.ts')
+  const { machine, pull, joined } = await join(machineContext(cli), await target(where, flags))
+  const result = pullResult(cli, pull, {})
+  const first = joined
+    ? [`joined ${pull.channel} as machine ${machine}`]
+    : ['this machine had joined already']
+  return { ...result, data: { machine, joined, ...result.data }, text: [...first, ...result.text] }
+}
+
+async function target(where: string, { root, channel }: { root?: string; channel?: string }) {
+  const { decodeToken, parseRootDigest } = await import('../../src/trust/token.ts')
+  if (isToken(where)) {
+    const token = decodeToken(where)
+    return { ...token, channel: channel === undefined ? token.channel : parseChannel(channel).name }
+  }
+  if (root === undefined) {
+    throw new SkillsctlError('usage', 'joining by URL needs the digest of the root', {
+      subject: where,
+      expected: '--root sha256:…',
+      hint: 'use the join token that skillsctl init printed, or its root digest',
+    })
+  }
+  return { store: where, root: parseRootDigest(root), channel: parseChannel(channel ?? 'stable').name }
+}
+
+interface PullFlags {
+  check?: boolean
+  dryRun?: boolean
+  bestEffort?: boolean
+  requireFresh?: number
+}
+
+export async function pull(cli: Cli, _args: Args, flags: PullFlags): Promise<Result> {
+  const { pull } = await import('../../src/flows/pull.ts')
+  const { check = false, dryRun = false, requireFresh } = flags
+  return pullResult(cli, await pull(machineContext(cli), { check, dryRun, requireFresh }), flags)
+}
+
+function pullResult({ output }: Cli, report: PullReport, { check, bestEffort }: PullFlags): Result {
+  for (const warning of report.warnings) output.warn(warning)
+  const { problem, ...data } = report
+  const text = pullLines(report)
+  if (problem === undefined)
+    return { data, text, exit: check && report.outcome === 'pending' ? EXIT.pending : EXIT.done }
+  const exit = exitOfCheck(problem.code, report.current !== undefined)
+  return { data, text, problem, exit: bestEffort && exit === EXIT.unchecked ? EXIT.done : exit }
+}
+
+export async function rollback(cli: Cli, [version]: Args): Promise<Result> {
+  const { rollback } = await import('../../src/flows/rollback.ts')
+  const report = await rollback(machineContext(cli), version)
+  return { data: report, text: switchLines(report) }
+}
+
+export async function pin(cli: Cli, [version]: Args): Promise<Result> {
+  const { pin } = await import('../../src/flows/rollback.ts')
+  const report = await pin(machineContext(cli), version)
+  return { data: report, text: switchLines(report) }
+}
+
+export async function unpin(cli: Cli): Promise<Result> {
+  const { unpin } = await import('../../src/flows/rollback.ts')
+  const was = await unpin(machineContext(cli))
+  const text =
+    was === undefined
+      ? 'nothing was pinned'
+      : `no longer pinned to ${was.version}; skillsctl pull follows the channel`
+  return { data: { unpinned: was ?? null }, text: [text] }
+}
+
+export async function channel(cli: Cli, [name]: Args, { yes = false }: { yes?: boolean }): Promise<Result> {
+  const context = machineContext(cli)
+  if (name === undefined) {
+    const { requireConfig } = await import('../../src/home/config.ts')
+    const { channel, store } = await requireConfig(context.layout)
+    return { data: { channel, store }, text: [channel] }
+  }
+  const { followChannel } = await import('../../src/flows/channel.ts')
+  const report = await followChannel(context, name, confirmer(yes))
+  const result = pullResult(cli, report.pull, {})
+  const first =
+    report.from === report.to
+      ? `following ${report.to} already`
+      : `following ${report.to}, no longer ${report.from}`
+  return {
+    ...result,
+    data: { from: report.from, to: report.to, ...result.data },
+    text: [first, ...result.text],
+  }
+}
+
+export async function status(cli: Cli): Promise<Result> {
+  const { status } = await import('../../src/flows/status.ts')
+  const report = await status(machineContext(cli))
+  return { data: report, text: statusLines(report) }
+}
+
+export async function verify(
+  cli: Cli,
+  _args: Args,
+  { repair = false }: { repair?: boolean },
+): Promise<Result> {
+  const { verify } = await import('../../src/flows/verify.ts')
+  const report = await verify(machineContext(cli), { repair })
+  const { version, files, drift, repair: repaired } = report
+  const list = drift.map(({ path, kind }) => `  ${kind} ${path}`)
+  if (drift.length === 0)
+    return { data: report, text: [`${version}: all ${files} files match their manifest`] }
+  if (repaired !== undefined)
+    return { data: report, text: [`${version}: restored`, ...list, ...keptLines(repaired.kept)] }
+  const summary = `${version}: ${drift.length} of ${files} files differ; skillsctl verify --repair sets them aside and restores the release`
+  return { data: report, text: [summary, ...list], exit: EXIT.drift }
+}
+
+export async function history(cli: Cli): Promise<Result> {
+  const { history } = await import('../../src/flows/status.ts')
+  const activations = await history(machineContext(cli))
+  const text = activations.map(
+    ({ at, from, to, why }) => `${at}  ${why.padEnd(9)} ${from === undefined ? '' : `${from} → `}${to}`,
+  )
+  return { data: { history: activations }, text }
+}

@@ -1,0 +1,76 @@
+/** Reports of flows → lines for people. */
+import { formatAge } from '../src/core/freshness.ts'
+import type { Changes, PullReport, ReleaseEntry, StatusReport, SwitchReport } from '../src/index.ts'
+import { formatBytes } from './output.ts'
+
+export function changeLines({ added, removed, renamed, modified, more }: Changes): string[] {
+  return [
+    ...removed.map((name) => `  - ${name}`),
+    ...renamed.map(([from, to]) => `  > ${from} → ${to}`),
+    ...added.map((name) => `  + ${name}`),
+    ...modified.map((name) => `  ~ ${name}`),
+    ...(more === undefined ? [] : [`  … and ${more} more`]),
+  ]
+}
+
+/** `2 added, 1 renamed`. */
+export function changeSummary({ added, removed, renamed, modified, more }: Changes): string {
+  const counts = { added, removed, renamed, changed: modified }
+  const parts = Object.entries(counts).flatMap(([word, names]) =>
+    names.length === 0 ? [] : [`${names.length} ${word}`],
+  )
+  return [...parts, ...(more === undefined ? [] : [`${more} more`])].join(', ') || 'no change'
+}
+
+export function pullLines(report: PullReport): string[] {
+  const { outcome, channel, current, previous, next, changes, kept } = report
+  const version = current?.version ?? 'nothing'
+  const head: Record<PullReport['outcome'], string> = {
+    current: `up to date: ${version} on ${channel}`,
+    pinned: `pinned: ${version} (${channel} waits; skillsctl unpin to follow it)`,
+    empty: `nothing was published on ${channel} yet`,
+    pending: `${previous?.version ?? 'nothing'} → ${next?.version} on ${channel}, not installed yet`,
+    updated: `${previous === undefined ? 'installed' : `${previous.version} →`} ${version} on ${channel}`,
+    repaired: `repaired: ${version} on ${channel}`,
+    dropped: `${version} stays: another command chose it meanwhile`,
+    failed: current === undefined ? 'nothing is installed' : `still running ${version} on ${channel}`,
+  }
+  return [head[outcome], ...(changes === undefined ? [] : changeLines(changes)), ...keptLines(kept)]
+}
+
+export function keptLines(kept: readonly string[]): string[] {
+  return kept.map((directory) => `local edits were set aside in ${directory}`)
+}
+
+export function switchLines({ current, previous, kept }: SwitchReport): string[] {
+  const moved = previous !== undefined && previous.manifest !== current.manifest
+  return [
+    moved ? `${previous.version} → ${current.version}` : current.version,
+    'pinned: updates wait until skillsctl unpin',
+    ...keptLines(kept),
+  ]
+}
+
+export function statusLines(report: StatusReport): string[] {
+  const { current, channel, freshness, reasons, previous, disk, releases, home } = report
+  const checked =
+    freshness.sinceCheck === undefined ? 'never checked' : `checked ${formatAge(freshness.sinceCheck)} ago`
+  const first = `${current?.version ?? 'nothing installed'} on ${channel}`
+  if (reasons.length === 0) return [`${first}, up to date (${checked})`]
+  return [
+    `${first} (${checked})`,
+    ...reasons.map((reason) => `  ! ${reason}`),
+    `  previous ${previous?.version ?? 'none'}, ${releases} on disk (${formatBytes(disk)}), home ${home}`,
+  ]
+}
+
+export function releaseLines(entries: readonly ReleaseEntry[]): string[] {
+  return entries.map(({ release, changes, archive }) =>
+    [
+      release.version,
+      release.publishedAt,
+      formatBytes(archive.size).padStart(8),
+      changeSummary(changes),
+    ].join('  '),
+  )
+}

@@ -1,0 +1,97 @@
+/** The only place that writes to the terminal. Data goes to stdout, everything else to stderr. */
+import type { FlowEvent, SkillsctlError } from '../src/index.ts'
+
+export interface Globals {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly home: string | undefined
+}
+
+/** What a command has to say: one object for `--json`, lines for people, and how it ends. */
+export interface Result {
+  readonly data: object
+  readonly text: readonly string[]
+  readonly exit?: number
+  /** A failure that the command reports beside its data. */
+  readonly problem?: SkillsctlError | undefined
+}
+
+export class Output {
+  private readonly globals: Globals
+  private readonly colour: boolean
+  private readonly draws: boolean
+  private drawn = false
+
+  constructor(globals: Globals) {
+    this.globals = globals
+    const wantsColour = (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
+    this.colour = wantsColour && process.stderr.isTTY === true
+    this.draws =
+      process.stderr.isTTY === true && process.env['TERM'] !== 'dumb' && !globals.quiet && !globals.json
+  }
+
+  /** Shows events of a flow: warnings always, progress on a terminal only. */
+  readonly event = (event: FlowEvent): void => {
+    if (event.status === 'warning') this.warn(event.message ?? '')
+    if (!this.draws) return
+    if (event.status === 'start') this.draw(`${event.step} …`)
+    if (event.status === 'progress' && event.total) {
+      this.draw(`${event.step} ${formatBytes(event.bytes ?? 0)} of ${formatBytes(event.total)}`)
+    }
+  }
+
+  warn(message: string): void {
+    if (this.globals.quiet) return
+    this.clear()
+    process.stderr.write(`${this.paint('33', 'warning:')} ${message}\n`)
+  }
+
+  result({ data, text, problem }: Result): void {
+    this.clear()
+    if (this.globals.json) {
+      const failure = problem === undefined ? {} : { error: problem.toJSON() }
+      process.stdout.write(`${JSON.stringify({ ...data, ...failure }, null, 2)}\n`)
+      return
+    }
+    if (!this.globals.quiet) for (const line of text) process.stdout.write(`${line}\n`)
+    if (problem !== undefined) this.describe(problem)
+  }
+
+  error(error: SkillsctlError): void {
+    this.clear()
+    if (this.globals.json) process.stdout.write(`${JSON.stringify({ error: error.toJSON() }, null, 2)}\n`)
+    else this.describe(error)
+  }
+
+  private describe({ message, subject, expected, found, hint }: SkillsctlError): void {
+    const lines = [
+      `${this.paint('31', 'error:')} ${message}${subject === undefined ? '' : `: ${subject}`}`,
+      ...(expected === undefined ? [] : [`  expected: ${expected}`]),
+      ...(found === undefined ? [] : [`  found: ${found}`]),
+      ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ]
+    process.stderr.write(`${lines.join('\n')}\n`)
+  }
+
+  private paint(code: string, text: string): string {
+    return this.colour ? `\u001b[${code}m${text}\u001b[0m` : text
+  }
+
+  private draw(text: string): void {
+    process.stderr.write(`\r\u001b[K${text}`)
+    this.drawn = true
+  }
+
+  private clear(): void {
+    if (this.drawn) process.stderr.write('\r\u001b[K')
+    this.drawn = false
+  }
+}
+
+/** `999 B`, `12 kB`, `3.4 MB`: decimal units. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  const [unit, size] = bytes < 1e6 ? ['kB', 1e3] : bytes < 1e9 ? ['MB', 1e6] : ['GB', 1e9]
+  const value = bytes / Number(size)
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`
+}

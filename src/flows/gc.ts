@@ -1,0 +1,105 @@
+/**
+ * `skillsctl gc`: removes what nothing points at (SPEC.md, "Garbage collection"). Never anything reachable, also
+ * while somebody publishes: what is young stays, and a publisher makes young whatever it is about to point at.
+ */
+import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../core/channel.ts'
+import type { Store, StoredObject } from '../store/store.ts'
+import { APPROVAL_LIFE } from '../trust/approval.ts'
+import { metadataKey } from '../trust/metadata.ts'
+import { readRepository, type View } from '../trust/writer.ts'
+import { readPage } from './channel-history.ts'
+import { allHeads, GRACE, type PublisherContext } from './publisher.ts'
+
+/** These stay whatever their age. */
+const KEEP_RELEASES = 100
+/** These stay whatever their number. Milliseconds. */
+const KEEP_FOR = 90 * 24 * 60 * 60 * 1000
+const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/']
+const AT_ONCE = 8
+
+export interface GcReport {
+  readonly removed: readonly StoredObject[]
+  /** Bytes. */
+  readonly freed: number
+  /** Objects that stay. */
+  readonly kept: number
+}
+
+/** @param dryRun tell what would go, and remove nothing */
+export async function collectGarbage(
+  context: PublisherContext,
+  { dryRun = false }: { dryRun?: boolean } = {},
+): Promise<GcReport> {
+  const { store, clock } = context
+  const objects: StoredObject[] = []
+  for (const prefix of SWEPT) for await (const object of store.list(prefix)) objects.push(object)
+  // Read after the listing: whatever was committed before it is reachable from here.
+  const reachable = await reachableKeys(context)
+  const garbage = objects.filter(
+    ({ key, modified }) => !isKept(key, reachable) && clock() - modified > graceOf(key),
+  )
+  const removed: StoredObject[] = []
+  for (let start = 0; !dryRun && start < garbage.length; start += AT_ONCE) {
+    const batch = garbage.slice(start, start + AT_ONCE)
+    const gone = await Promise.all(batch.map((object) => removeIfUntouched(store, object)))
+    removed.push(...batch.filter((_, index) => gone[index]))
+  }
+  const report = dryRun ? garbage : removed
+  return {
+    removed: report,
+    freed: report.reduce((sum, { size }) => sum + size, 0),
+    kept: objects.length - report.length,
+  }
+}
+
+/** Approvals wait for other people, everything else for a publisher that is at work. */
+function graceOf(key: string): number {
+  return key.startsWith('approvals/') ? APPROVAL_LIFE + GRACE : GRACE
+}
+
+/** The chain of roots is kept for ever; the timestamp is the repository. */
+function isKept(key: string, reachable: ReadonlySet<string>): boolean {
+  return reachable.has(key) || /^metadata\/(?:\d+\.root|timestamp)\.json$/.test(key)
+}
+
+/** A publisher that is about to point at an old object has written it again: its time has changed. */
+async function removeIfUntouched(store: Store, { key, modified }: StoredObject): Promise<boolean> {
+  for await (const now of store.list(key)) {
+    if (now.key !== key) continue
+    if (now.modified !== modified) return false
+    await store.remove(key)
+    return true
+  }
+  return false
+}
+
+async function reachableKeys(context: PublisherContext): Promise<Set<string>> {
+  const { view } = await readRepository(context)
+  const keys = new Set(metadataInForce(view))
+  for (const { channel, head } of await allHeads(view)) {
+    let count = 0
+    const visit = (entry: ReleaseEntry): void => {
+      const young = context.clock() - Date.parse(entry.release.publishedAt) < KEEP_FOR
+      if (count++ < KEEP_RELEASES || young) for (const key of keysOf(channel, entry)) keys.add(key)
+    }
+    for (const entry of [head.entry, ...head.history]) visit(entry)
+    for (let older = head.older; older !== undefined; ) {
+      keys.add(historyKey(channel, older.sha256))
+      const page = await readPage(context.store, channel, older)
+      page.entries.forEach(visit)
+      older = page.older
+    }
+  }
+  return keys
+}
+
+function keysOf(channel: Channel, { manifest, archive }: ReleaseEntry): string[] {
+  return [manifestKey(channel, manifest.sha256), archive.path]
+}
+
+function metadataInForce({ snapshot }: View): string[] {
+  const roles = Object.entries(snapshot.meta).map(([file, { version }]) =>
+    metadataKey(file.replace('.json', ''), version),
+  )
+  return [...roles, metadataKey('snapshot', snapshot.version)]
+}

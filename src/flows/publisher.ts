@@ -1,0 +1,144 @@
+/** What every publishing flow needs, and moving a channel's head: the part they share. */
+import type { JsonObject } from '../core/canonical.ts'
+import { canonicalJson } from '../core/canonical.ts'
+import { type Changes, compareTrees, NO_CHANGES, summarizeChanges } from '../core/changes.ts'
+import {
+  advance,
+  type Channel,
+  type ChannelHead,
+  channelOfTarget,
+  type DigestRef,
+  type HistoryPage,
+  historyKey,
+  isDraft,
+  pageFields,
+  type ReleaseEntry,
+} from '../core/channel.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import type { Emit } from '../core/events.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { Store } from '../store/store.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import type { TargetsSigned } from '../trust/metadata.ts'
+import type { View, WriterOptions } from '../trust/writer.ts'
+import { readPage } from './channel-history.ts'
+import { fetchManifest } from './obtain.ts'
+
+export interface PublisherContext extends WriterOptions {
+  readonly emit: Emit
+  /** Milliseconds that only grow; `clock` is the time of day. */
+  readonly stopwatch: () => number
+}
+
+/** Objects that nothing points at are collected after this. Milliseconds. */
+export const GRACE = 24 * 60 * 60 * 1000
+const MOST_DRAFTS = 50
+const DRAFT_LIFE = 30 * 24 * 60 * 60 * 1000
+
+/**
+ * Stores content under a name that is a function of it. What is there already may be an old orphan that is
+ * about to be collected, so it is written again and is young.
+ */
+export async function putContent(store: Store, key: string, body: Buffer): Promise<'new' | 'known'> {
+  const answer = await store.put(key, body, { absent: true })
+  if (answer.kind === 'stored') return 'new'
+  await store.touch(key, body)
+  return 'known'
+}
+
+/** Whether the store has this object. Slow: asks for a listing. */
+export async function exists(store: Store, key: string): Promise<boolean> {
+  for await (const object of store.list(key)) if (object.key === key) return true
+  return false
+}
+
+/** Name of the repository, signed by the root key when it was made; it goes into every manifest. */
+export function repositoryName({ targets }: View): string {
+  const name = targets['x-name']
+  return typeof name === 'string' ? name : 'skills'
+}
+
+/** The role's new content with this channel's head at `entry`. Writes the history page that overflows, if one does. */
+export async function moveHead(
+  { store, clock }: PublisherContext,
+  view: View,
+  channel: Channel,
+  entry: ReleaseEntry,
+): Promise<TargetsSigned> {
+  const [role, head] = await Promise.all([view.role(channel.role), view.head(channel)])
+  const olderPage = head?.older === undefined ? undefined : await readPage(store, channel, head.older)
+  const { custom, page } = advance(head, entry, olderPage, pageDigest)
+  if (page !== undefined)
+    await putContent(store, historyKey(channel, pageDigest(page).sha256), pageBytes(page))
+  const { sha256, length } = entry.manifest
+  const targets = { ...role.targets, [channel.target]: { length, hashes: { sha256 }, custom } }
+  return { ...role, targets: isDraft(channel) ? fewDrafts(targets, clock()) : targets }
+}
+
+function pageBytes(page: HistoryPage): Buffer {
+  return Buffer.from(canonicalJson(pageFields(page)), 'utf8')
+}
+
+function pageDigest(page: HistoryPage): DigestRef {
+  const bytes = pageBytes(page)
+  return { sha256: sha256Hex(bytes), length: bytes.length }
+}
+
+/** All drafts share one role, so it must not grow for ever: the newest 50 of the last 30 days stay. */
+function fewDrafts(targets: Readonly<Record<string, JsonObject>>, now: number): Record<string, JsonObject> {
+  const age = ([, target]: readonly [string, JsonObject]): number => now - publishedAt(target)
+  const kept = Object.entries(targets)
+    .filter((draft) => age(draft) <= DRAFT_LIFE)
+    .sort((left, right) => age(left) - age(right))
+    .slice(0, MOST_DRAFTS)
+  return Object.fromEntries(kept)
+}
+
+function publishedAt(target: JsonObject): number {
+  const { release } = target['custom'] as { release: { publishedAt: string } }
+  return Date.parse(release.publishedAt)
+}
+
+/** The manifest of a channel's head, or undefined when nothing was published there yet. */
+export async function headManifest(
+  store: Store,
+  channel: Channel,
+  head: ChannelHead | undefined,
+): Promise<Manifest | undefined> {
+  if (head === undefined) return undefined
+  return (await fetchManifest(store, { channel, entry: head.entry })).content
+}
+
+/** What a move changes, in full; `shortenChanges` makes it fit into metadata. */
+export function changesBetween(
+  before: Manifest | undefined,
+  after: Manifest,
+  renames: readonly (readonly [string, string])[] = [],
+): Changes {
+  if (before === undefined)
+    return summarizeChanges({ ...NO_CHANGES, added: after.files.map(({ path }) => path) }, [], after.files)
+  return summarizeChanges(compareTrees(before.files, after.files, renames), before.files, after.files)
+}
+
+/** The channels of this repository that have a head, with it. */
+export async function allHeads(view: View): Promise<{ channel: Channel; head: ChannelHead }[]> {
+  const found: { channel: Channel; head: ChannelHead }[] = []
+  for (const { name } of view.targets.delegations?.roles ?? []) {
+    const role = await view.role(name)
+    for (const target of Object.keys(role.targets)) {
+      const channel = channelOfTarget(target)
+      const head = channel && (await view.head(channel))
+      if (channel !== undefined && head !== undefined) found.push({ channel, head })
+    }
+  }
+  return found
+}
+
+/** @throws SkillsctlError `absent` when nothing was published there */
+export function requireHead(head: ChannelHead | undefined, channel: Channel): ChannelHead {
+  if (head !== undefined) return head
+  throw new SkillsctlError('absent', 'nothing was published on this channel yet', {
+    subject: channel.name,
+    hint: 'publish first: skillsctl publish',
+  })
+}
