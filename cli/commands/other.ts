@@ -15,7 +15,7 @@ type Args = readonly string[]
 export async function inspect(cli: Cli, [subject = '']: Args, flags: RepositoryFlags): Promise<Result> {
   const { inspect } = await import('../../src/flows/inspect.ts')
   const report = await (/^[a-z][a-z0-9+.-]*:\/\//.test(subject)
-    ? repository(subject, flags)
+    ? repository(cli, subject, flags)
     : inspect(subject, layoutFor(cli.globals)))
   const fields = Object.entries(report.fields).map(
     ([name, value]) => `  ${name}: ${Array.isArray(value) ? value.join(', ') : value}`,
