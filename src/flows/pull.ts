@@ -5,30 +5,16 @@ import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
-import {
-  confirmHistory,
-  inSituation,
-  readSituation,
-  type Situation,
-  switchCurrent,
-} from '../home/activation.ts'
-import { findDrift, keepEdits } from '../home/drift.ts'
+import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
-import {
-  currentRelease,
-  findIntact,
-  type Installed,
-  placeRelease,
-  readInstalled,
-  type Staged,
-} from '../home/releases.ts'
-import { openStaging } from '../home/staging.ts'
-import { type ReleaseName, updateState } from '../home/state.ts'
-import { tidyHome } from '../home/tidy.ts'
+import { currentRelease, findIntact, type Installed, readInstalled } from '../home/releases.ts'
+import { inStaging } from '../home/staging.ts'
+import type { MachineState, ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
+import { activate, nameOf } from './activate.ts'
 import { findInChannel } from './channel-history.ts'
 import {
   freshnessOf,
@@ -168,64 +154,33 @@ interface Plan {
   readonly target: Target
   readonly situation: Situation
   readonly installed: Installed | undefined
-  readonly note: Parameters<typeof remember>[1]
+  readonly note: Partial<MachineState>
 }
 
 async function install(
   machine: Machine,
   store: ReadableStore,
-  plan: Plan,
+  { target, situation, installed, note }: Plan,
   why: Reason,
   step: Steps,
 ): Promise<PullReport> {
-  const { layout } = machine
-  const area = await openStaging(layout)
-  try {
-    const ran = (await readHistory(layout)).length > 0
-    const there = findIntact(layout, plan.target)
-    const staged =
-      there === undefined
-        ? await obtain(store, { channel: machine.channel, entry: plan.target.entry }, area, step)
-        : undefined
+  const { layout, channel } = machine
+  return inStaging(layout, async (area) => {
+    const hasRun = (await readHistory(layout)).length > 0
+    const isThere = findIntact(layout, target) !== undefined
+    const staged = isThere ? undefined : await obtain(store, { channel, entry: target.entry }, area, step)
+    const after = async (): Promise<Partial<MachineState>> => ({
+      ...note,
+      // The tag of the timestamp is bound to what it was the end of: this release.
+      probe: note.probe && { ...note.probe, binding: bindingOf(machine, await readSituation(layout)) },
+    })
     const done = await step('activate', () =>
-      inSituation(layout, plan.situation, () => activate(machine, plan, staged, area.directory, why)),
+      inSituation(layout, situation, () => activate(machine, { target, staged, why, after }, area)),
     )
     if (done === 'dropped') return standing(machine, 'dropped')
-    return {
-      ...standing(machine, plan.installed === undefined && ran ? 'repaired' : 'updated'),
-      previous: plan.installed && nameOf(plan.installed),
-      changes: plan.target.entry.changes,
-      kept: done.kept,
-    }
-  } finally {
-    await area.discard()
-  }
-}
-
-/** Under the lock: keep local edits, place, switch, note, tidy. */
-async function activate(
-  machine: Machine,
-  { target, installed, note }: Plan,
-  staged: Staged | undefined,
-  area: string,
-  why: Reason,
-): Promise<{ kept: readonly string[] }> {
-  const { layout } = machine
-  await confirmHistory(layout, machine.by, machine.now())
-  const edits = installed && (await keepEdits(layout, installed, findDrift(layout, installed)))
-  const placed = staged === undefined ? findIntact(layout, target) : await placeRelease(layout, staged)
-  if (placed === undefined) {
-    throw new SkillsctlError('drift', 'the release on disk was edited at this moment', {
-      subject: target.version,
-      hint: 'run the command again',
-    })
-  }
-  await switchCurrent(layout, placed.directory, why, machine.by, machine.now())
-  // The tag comes last: it says that everything before it is done.
-  const probe = note.probe && { ...note.probe, binding: bindingOf(machine, await readSituation(layout)) }
-  await updateState(layout, { ...note, probe })
-  const tidied = await tidyHome(layout, area, machine.now())
-  return { kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept] }
+    const outcome = installed === undefined && hasRun ? 'repaired' : 'updated'
+    return { ...standing(machine, outcome), ...done, changes: target.entry.changes }
+  })
 }
 
 /**
@@ -274,10 +229,6 @@ async function pending(machine: Machine, { target, installed, note }: Plan): Pro
 function standing({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
   const installed = currentRelease(layout)
   return { outcome, channel: channel.name, current: installed && nameOf(installed), kept: [], warnings: [] }
-}
-
-function nameOf({ version, manifest }: ReleaseName): ReleaseName {
-  return { version, manifest }
 }
 
 /** Adds what the person should know about freshness. */

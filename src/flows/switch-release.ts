@@ -5,24 +5,18 @@ import type { Steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
 import { type Candidate, resolveVersion } from '../core/version.ts'
 import { withLock } from '../disk/lock.ts'
-import { confirmHistory, switchCurrent } from '../home/activation.ts'
-import { findDrift, keepEdits } from '../home/drift.ts'
-import { currentRelease, findIntact, type Installed, listInstalled, placeRelease } from '../home/releases.ts'
-import { openStaging } from '../home/staging.ts'
-import { type MachineState, type ReleaseName, updateState } from '../home/state.ts'
-import { tidyHome } from '../home/tidy.ts'
+import { type Installed, listInstalled } from '../home/releases.ts'
+import { inStaging } from '../home/staging.ts'
+import type { MachineState, ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
+import { type ActivationReport, activate } from './activate.ts'
 import { channelHistory, findInChannel } from './channel-history.ts'
 import { learned, type Machine, openReader, remember, withStore } from './machine.ts'
 import { obtain } from './obtain.ts'
 
-export interface SwitchReport {
-  readonly current: ReleaseName
-  readonly previous: ReleaseName | undefined
+export interface SwitchReport extends ActivationReport {
   /** Whether the store was needed. */
   readonly fetched: boolean
-  /** Directories with local edits that were set aside. */
-  readonly kept: readonly string[]
 }
 
 /** The release on disk that a person means, or undefined when none fits; ambiguity is an error. */
@@ -59,17 +53,15 @@ export async function findInHistory(
 /** Switches to a release that lies on disk. No network. */
 export async function switchOnDisk(
   machine: Machine,
-  target: Installed,
+  target: ReleaseName,
   why: Reason,
   change: Partial<MachineState>,
 ): Promise<SwitchReport> {
-  const { layout } = machine
-  const area = await openStaging(layout)
-  try {
-    return await withLock(layout.lock, () => activate(machine, target, why, change, area.directory, false))
-  } finally {
-    await area.discard()
-  }
+  const request = { target, staged: undefined, why, before: { ...change, probe: undefined } }
+  const report = await inStaging(machine.layout, (area) =>
+    withLock(machine.layout.lock, () => activate(machine, request, area)),
+  )
+  return { ...report, fetched: false }
 }
 
 /** Fetches a release with full verification and switches to it. */
@@ -83,18 +75,15 @@ export async function switchByFetching(
   const { layout, channel } = machine
   return withStore(machine, async (store) => {
     const entry = await step('refresh', () => entryOf(store))
-    const area = await openStaging(layout)
-    try {
+    return inStaging(layout, async (area) => {
       const staged = await obtain(store, { channel, entry }, area, step)
-      return await step('activate', () =>
-        withLock(layout.lock, async () => {
-          const placed = await placeRelease(layout, staged)
-          return activate(machine, placed, why, changeOf(entry), area.directory, true)
-        }),
+      const target = { version: entry.release.version, manifest: entry.manifest.sha256 }
+      const request = { target, staged, why, before: { ...changeOf(entry), probe: undefined } }
+      const report = await step('activate', () =>
+        withLock(layout.lock, () => activate(machine, request, area)),
       )
-    } finally {
-      await area.discard()
-    }
+      return { ...report, fetched: true }
+    })
   })
 }
 
@@ -115,36 +104,5 @@ export function entryOfRelease(machine: Machine, { manifest, version }: ReleaseN
       subject: version,
       hint: `see what is: skillsctl releases, or try another channel`,
     })
-  }
-}
-
-/** Under the lock. The state goes first: killed between the two, the next pull finishes what it says. */
-async function activate(
-  machine: Machine,
-  target: Installed,
-  why: Reason,
-  change: Partial<MachineState>,
-  area: string,
-  fetched: boolean,
-): Promise<SwitchReport> {
-  const { layout, by, now } = machine
-  await confirmHistory(layout, by, now())
-  const previous = currentRelease(layout)
-  const leaving = previous !== undefined && previous.directory !== target.directory
-  const edits = leaving ? await keepEdits(layout, previous, findDrift(layout, previous)) : undefined
-  if (findIntact(layout, target) === undefined) {
-    throw new SkillsctlError('drift', 'this release was edited on disk', {
-      subject: target.version,
-      hint: 'run the command again: it will be fetched anew',
-    })
-  }
-  await updateState(layout, { ...change, probe: undefined })
-  if (leaving || previous === undefined) await switchCurrent(layout, target.directory, why, by, now())
-  const tidied = await tidyHome(layout, area, now())
-  return {
-    current: { version: target.version, manifest: target.manifest },
-    previous: previous && { version: previous.version, manifest: previous.manifest },
-    fetched,
-    kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept],
   }
 }

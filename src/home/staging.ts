@@ -37,6 +37,16 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
   }
 }
 
+/** Runs `work` with a staging area of its own, and discards what is left of it. */
+export async function inStaging<T>(layout: Layout, work: (area: StagingArea) => Promise<T>): Promise<T> {
+  const area = await openStaging(layout)
+  try {
+    return await work(area)
+  } finally {
+    await area.discard()
+  }
+}
+
 function partialName(sha256: string): string {
   return `${sha256}.partial`
 }

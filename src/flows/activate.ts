@@ -1,0 +1,72 @@
+/**
+ * The last steps of every flow that changes what runs here, all under the lock: keep local edits, place, switch,
+ * note, tidy (DESIGN §5).
+ */
+import { SkillsctlError } from '../core/errors.ts'
+import type { Reason } from '../core/timeline.ts'
+import { confirmHistory, switchCurrent } from '../home/activation.ts'
+import { findDrift, keepEdits } from '../home/drift.ts'
+import { currentRelease, findIntact, type Installed, placeRelease, type Staged } from '../home/releases.ts'
+import type { StagingArea } from '../home/staging.ts'
+import { type MachineState, type ReleaseName, updateState } from '../home/state.ts'
+import { tidyHome } from '../home/tidy.ts'
+import type { Machine } from './machine.ts'
+
+export interface ActivationRequest {
+  readonly target: ReleaseName
+  /** The complete tree; absent when the release lies on disk already. */
+  readonly staged: Staged | undefined
+  readonly why: Reason
+  /** Noted before the switch: killed between the two, the next pull finishes what it says. */
+  readonly before?: Partial<MachineState>
+  /** Noted after the switch: it says that everything before it is done. */
+  readonly after?: () => Promise<Partial<MachineState>>
+}
+
+export interface ActivationReport {
+  readonly current: ReleaseName
+  readonly previous: ReleaseName | undefined
+  /** Directories with local edits that were set aside. */
+  readonly kept: readonly string[]
+}
+
+/** The caller holds the lock. @param area this run's staging directory */
+export async function activate(
+  machine: Machine,
+  request: ActivationRequest,
+  area: StagingArea,
+): Promise<ActivationReport> {
+  const { layout, by, now } = machine
+  await confirmHistory(layout, by, now())
+  const previous = currentRelease(layout)
+  const target =
+    request.staged === undefined
+      ? onDisk(machine, request.target)
+      : await placeRelease(layout, request.staged)
+  const leaving = previous !== undefined && previous.directory !== target.directory
+  const edits = leaving ? await keepEdits(layout, previous, findDrift(layout, previous)) : undefined
+  if (request.before !== undefined) await updateState(layout, request.before)
+  if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
+  if (request.after !== undefined) await updateState(layout, await request.after())
+  const tidied = await tidyHome(layout, area.directory, now())
+  return {
+    current: nameOf(target),
+    previous: previous && nameOf(previous),
+    kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept],
+  }
+}
+
+/** The current copy if it is this release, whatever was edited in it; else an untouched one. */
+function onDisk({ layout }: Machine, target: ReleaseName): Installed {
+  const current = currentRelease(layout)
+  const there = current?.manifest === target.manifest ? current : findIntact(layout, target)
+  if (there !== undefined) return there
+  throw new SkillsctlError('drift', 'this release was edited on disk', {
+    subject: target.version,
+    hint: 'run the command again: it will be fetched anew',
+  })
+}
+
+export function nameOf({ version, manifest }: ReleaseName): ReleaseName {
+  return { version, manifest }
+}
