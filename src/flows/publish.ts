@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CollectedFile, collectCommit, collectWorkingTree, type Selection } from '../archive/collect.ts'
+import type { Selection } from '../archive/collect.ts'
 import type { Commit, Git } from '../archive/git.ts'
 import {
   type Changes,
@@ -13,7 +13,6 @@ import {
 } from '../core/changes.ts'
 import {
   type ArchiveRef,
-  archiveKey,
   type Channel,
   type ChannelHead,
   isDraft,
@@ -22,18 +21,12 @@ import {
 } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
-import {
-  buildManifest,
-  type Entry,
-  LONGEST_MANIFEST,
-  type Manifest,
-  serializeManifest,
-} from '../core/manifest.ts'
+import type { Manifest } from '../core/manifest.ts'
 import { formatInstant } from '../core/parse.ts'
 import { versionName } from '../core/version.ts'
-import { sha256Hex } from '../trust/digest.ts'
-import { commit as commitChange, readRepository, type View } from '../trust/writer.ts'
-import { channelHistory } from './channel-history.ts'
+import { commit, type Reading, readRepository } from '../trust/writer.ts'
+import { positionOf } from './ancestry.ts'
+import { describeRelease, type PackedRelease, packRelease } from './pack-release.ts'
 import {
   changesBetween,
   exists,
@@ -81,224 +74,67 @@ export interface PublishReport {
  *   `raced`, and what reading and writing throw
  */
 export async function publish(context: PublisherContext, options: PublishOptions): Promise<PublishReport> {
+  const { git, channel, selection, workingTree = false, dryRun = false } = options
+  if (workingTree && !isDraft(channel)) throw onlyDrafts(channel)
   const step = steps('publish', context.emit, context.stopwatch)
-  const { channel, git } = options
-  if (options.workingTree === true && !isDraft(channel)) throw onlyDrafts(channel)
   const source = await step('collect', () => git.commit(options.revision))
-  const { view } = await readRepository(context)
-  const head = await view.head(channel)
-  const place = await position(context, options, source, head)
-  const report = {
-    channel: channel.name,
-    version: versionName(source.hash, source.committedAt),
-    commit: source.hash,
-  }
-  if (place === 'superseded')
-    return { ...report, outcome: 'superseded', previous: head?.entry.release.version }
+  const reading = await readRepository(context)
+  const head = await reading.view.head(channel)
+  const report = reportOf(source, channel, head)
 
-  const work = await mkdtemp(join(tmpdir(), 'skillsctl-publish-'))
-  try {
-    if (place === 'same' && options.workingTree !== true) {
-      const { manifest, bytes } = await step('describe', () =>
-        describe(view, options, source, entriesOf(files(options, source))),
-      )
-      if (sha256Hex(bytes) === head?.entry.manifest.sha256)
-        return { ...report, ...described(manifest, bytes), outcome: 'unchanged' }
+  const position = await positionOf(source, context.store, head, options)
+  if (position === 'superseded') return { ...report, outcome: 'superseded' }
+  const packing = { git, name: repositoryName(reading.view), selection, workingTree }
+  if (position === 'same' && !workingTree) {
+    const { manifest, digest } = await step('describe', () => describeRelease(source, packing))
+    if (digest.sha256 === head?.entry.manifest.sha256) {
+      return { ...report, outcome: 'unchanged', manifest: digest.sha256, files: manifest.files.length }
     }
-    const path = join(work, 'archive.tar.gz')
-    const packed = await step('pack', () => pack(options, source, path))
-    const { manifest, bytes } = await step('describe', () => describe(view, options, source, packed.entries))
-    const before = await headManifest(context.store, channel, head)
-    const renames = head === undefined ? [] : await git.renames(head.entry.release.commit, source.hash)
-    const changes = changesBetween(before, manifest, renames)
-    refuseRemovals(changes, before, options)
-    const done = { ...report, ...described(manifest, bytes), previous: head?.entry.release.version, changes }
-    if (sha256Hex(bytes) === head?.entry.manifest.sha256) return { ...done, outcome: 'unchanged' }
-    const known = await findKnown(context, head, sha256Hex(bytes))
-    const archive = known?.archive ?? archiveRef(packed)
-    if (options.dryRun === true)
-      return { ...done, outcome: 'planned', archive: { size: archive.size, reused: known !== undefined } }
-    const upload = (): Promise<'new' | 'known'> =>
-      step('upload', () => put(context, channel, bytes, known ? undefined : path, archive))
-    const first = await upload()
-    const entry = (): ReleaseEntry => ({
-      release: {
-        version: manifest.version,
-        commit: source.hash,
-        committedAt: source.committedAt,
-        publishedAt: formatInstant(context.clock()),
-      },
-      archive,
-      changes: shortenChanges(changes),
-      manifest: { sha256: sha256Hex(bytes), length: bytes.length },
-    })
-    const outcome = await step('point', () => point(context, options, source, entry, upload))
-    return {
-      ...done,
-      outcome,
-      archive: { size: archive.size, reused: known !== undefined || first === 'known' },
-    }
-  } finally {
-    await rm(work, { recursive: true, force: true })
   }
-}
-
-function described(manifest: Manifest, bytes: Buffer) {
-  return { version: manifest.version, manifest: sha256Hex(bytes), files: manifest.files.length }
-}
-
-function files(
-  { git, selection, workingTree }: PublishOptions,
-  source: Commit,
-): AsyncGenerator<CollectedFile> {
-  return workingTree === true
-    ? collectWorkingTree(git, selection)
-    : collectCommit(git, source.hash, selection)
-}
-
-async function entriesOf(collected: AsyncIterable<CollectedFile>): Promise<Entry[]> {
-  const entries: Entry[] = []
-  for await (const { entry } of collected) entries.push(entry)
-  return entries
-}
-
-async function pack(options: PublishOptions, source: Commit, path: string) {
-  const { packArchive } = await import('../archive/pack.ts')
-  return packArchive(files(options, source), new Date(source.committedAt), path)
-}
-
-/** The manifest and its exact bytes. @throws SkillsctlError `refused` when a name may not be in a release */
-async function describe(
-  view: View,
-  { workingTree }: PublishOptions,
-  { hash, committedAt }: Commit,
-  collected: readonly Entry[] | Promise<readonly Entry[]>,
-): Promise<{ manifest: Manifest; bytes: Buffer }> {
-  const parts = { name: repositoryName(view), source: { commit: hash, committedAt }, files: await collected }
-  const committed = buildManifest({ ...parts, version: versionName(hash, committedAt) }, sha256Hex)
-  const draft =
-    workingTree === true ? versionName(hash, committedAt, committed.tree.slice('sha256:'.length)) : undefined
-  const manifest = draft === undefined ? committed : { ...committed, version: draft }
-  const bytes = Buffer.from(serializeManifest(manifest), 'utf8')
-  if (bytes.length <= LONGEST_MANIFEST) return { manifest, bytes }
-  throw new SkillsctlError('refused', 'the release has too many files', {
-    expected: `a manifest of at most ${LONGEST_MANIFEST} bytes`,
-    found: `${bytes.length} bytes for ${manifest.files.length} files`,
-    hint: 'leave directories out with --exclude',
+  return inTemporaryDirectory(async (directory) => {
+    const packed = await step('pack', () => packRelease(source, packing, directory))
+    const changes = await step('describe', () => changesSince(context, options, head, packed))
+    const archive = await archiveFor(context, head, packed)
+    const described = {
+      ...report,
+      version: packed.manifest.version,
+      manifest: packed.digest.sha256,
+      files: packed.manifest.files.length,
+      changes,
+      archive: { size: archive.size, reused: archive !== packed.archive },
+    }
+    if (packed.digest.sha256 === head?.entry.manifest.sha256) return { ...described, outcome: 'unchanged' }
+    if (dryRun) return { ...described, outcome: 'planned' }
+    const upload = (): Promise<boolean> => step('upload', () => store(context, channel, packed, archive))
+    const reused = await upload()
+    const outcome = await step('point', () =>
+      point(context, options, { reading, source, packed, archive, upload, changes, since: head }),
+    )
+    return { ...described, outcome, archive: { size: archive.size, reused } }
   })
 }
 
-/** Where a commit stands relative to the head. @throws SkillsctlError `refused` */
-async function position(
+function reportOf(source: Commit, channel: Channel, head: ChannelHead | undefined) {
+  const version = versionName(source.hash, source.committedAt)
+  return { channel: channel.name, version, commit: source.hash, previous: head?.entry.release.version }
+}
+
+/** What moving on from `head` changes. @throws SkillsctlError `refused` when too many skills would disappear */
+async function changesSince(
   { store }: PublisherContext,
-  { git, channel, allowOlder }: PublishOptions,
-  source: Commit,
+  { git, channel, allowRemovals = false }: PublishOptions,
   head: ChannelHead | undefined,
-): Promise<'ahead' | 'same' | 'superseded'> {
-  if (head === undefined) return 'ahead'
-  const { commit, version } = head.entry.release
-  if (commit === source.hash) return 'same'
-  if (isDraft(channel) || allowOlder === true) return 'ahead'
-  const relation = await git.relation(source.hash, commit)
-  if (relation === 'ancestor') return 'superseded'
-  if (relation === 'descendant')
-    return (await wasPublished(store, channel, head, source)) ? 'superseded' : 'ahead'
-  const unknown = relation === 'unknown'
-  throw new SkillsctlError(
-    'refused',
-    unknown
-      ? 'this clone cannot tell whether the commit is newer'
-      : 'the commit is not a descendant of what is published',
-    {
-      subject: source.hash,
-      expected: `a descendant of ${commit} (${version} on ${channel.name})`,
-      hint: unknown
-        ? 'fetch the whole history (git fetch --unshallow; in GitHub Actions: fetch-depth: 0), or use --allow-older'
-        : 'publish from the branch that was published before; if history was rewritten on purpose: --allow-older',
-    },
-  )
+  { manifest }: PackedRelease,
+): Promise<Changes> {
+  const before = await headManifest(store, channel, head)
+  const { commit } = manifest.source
+  const renames = head === undefined ? [] : await git.renames(head.entry.release.commit, commit)
+  const changes = changesBetween(before, manifest, renames)
+  if (before !== undefined && !allowRemovals && !isDraft(channel)) refuseRemovals(changes, before)
+  return changes
 }
 
-/** Whether the channel had this commit before. Entries published before the commit existed cannot be it. */
-async function wasPublished(
-  store: PublisherContext['store'],
-  channel: Channel,
-  head: ChannelHead,
-  source: Commit,
-): Promise<boolean> {
-  for await (const { release } of channelHistory(store, channel, head)) {
-    if (release.commit === source.hash) return true
-    if (release.publishedAt < source.committedAt) return false
-  }
-  return false
-}
-
-/** The same release in the channel's recent history: its archive is used again, unless it was collected. */
-async function findKnown(
-  { store }: PublisherContext,
-  head: ChannelHead | undefined,
-  manifest: string,
-): Promise<ReleaseEntry | undefined> {
-  const entry = head?.history.find((earlier) => earlier.manifest.sha256 === manifest)
-  return entry !== undefined && (await exists(store, entry.archive.path)) ? entry : undefined
-}
-
-function archiveRef({ sha256, size }: { sha256: string; size: number }): ArchiveRef {
-  const integrity = `sha256-${Buffer.from(sha256, 'hex').toString('base64')}`
-  return { path: archiveKey(sha256), integrity, size }
-}
-
-async function put(
-  { store }: PublisherContext,
-  channel: Channel,
-  manifest: Buffer,
-  archivePath: string | undefined,
-  archive: ArchiveRef,
-): Promise<'new' | 'known'> {
-  const stored =
-    archivePath === undefined ? 'known' : await putContent(store, archive.path, await readFile(archivePath))
-  await putContent(store, manifestKey(channel, sha256Hex(manifest)), manifest)
-  return stored
-}
-
-/** Signs and points; decides anew each time somebody else was faster. */
-async function point(
-  context: PublisherContext,
-  options: PublishOptions,
-  source: Commit,
-  entry: () => ReleaseEntry,
-  upload: () => Promise<unknown>,
-): Promise<'published' | 'unchanged' | 'superseded'> {
-  const { channel } = options
-  let uploadedAt = context.clock()
-  let outcome: 'published' | 'unchanged' | 'superseded' = 'published'
-  await commitChange(context, async (view) => {
-    const head = await view.head(channel)
-    const place = await position(context, options, source, head)
-    const next = entry()
-    outcome =
-      place === 'superseded'
-        ? place
-        : head?.entry.manifest.sha256 === next.manifest.sha256
-          ? 'unchanged'
-          : 'published'
-    if (outcome !== 'published') return undefined
-    if (context.clock() - uploadedAt > GRACE / 2) {
-      // What nobody points at for that long may be collected at any moment.
-      uploadedAt = context.clock()
-      await upload()
-    }
-    return { edits: [{ role: channel.role, signed: await moveHead(context, view, channel, next) }] }
-  })
-  return outcome
-}
-
-function refuseRemovals(
-  changes: Changes,
-  before: Manifest | undefined,
-  { allowRemovals, channel }: PublishOptions,
-): void {
-  if (before === undefined || allowRemovals === true || isDraft(channel)) return
+function refuseRemovals(changes: Changes, before: Manifest): void {
   const gone = vanishedSkills(changes, before.files)
   const limit = removalLimit(topLevelSkills(before.files).length)
   if (gone.length <= limit) return
@@ -307,6 +143,89 @@ function refuseRemovals(
     found: gone.join(', '),
     hint: 'if it is meant: --allow-removals',
   })
+}
+
+/** A release of the recent history is not packed twice, because compressors differ; unless it was collected. */
+async function archiveFor(
+  { store }: PublisherContext,
+  head: ChannelHead | undefined,
+  { digest, archive }: PackedRelease,
+): Promise<ArchiveRef> {
+  const known = head?.history.find(({ manifest }) => manifest.sha256 === digest.sha256)
+  return known !== undefined && (await exists(store, known.archive.path)) ? known.archive : archive
+}
+
+/** Content first. @returns whether the store had the archive already */
+async function store(
+  { store }: PublisherContext,
+  channel: Channel,
+  { path, archive: own, bytes, digest }: PackedRelease,
+  archive: ArchiveRef,
+): Promise<boolean> {
+  const isKnown = archive !== own || (await putContent(store, archive.path, await readFile(path))) === 'known'
+  await putContent(store, manifestKey(channel, digest.sha256), bytes)
+  return isKnown
+}
+
+interface Stored {
+  readonly reading: Reading
+  /** Relative to the head `since`. */
+  readonly changes: Changes
+  readonly since: ChannelHead | undefined
+  readonly source: Commit
+  readonly packed: PackedRelease
+  readonly archive: ArchiveRef
+  readonly upload: () => Promise<unknown>
+}
+
+/** Signs and points; decides anew each time somebody else was faster. */
+async function point(
+  context: PublisherContext,
+  options: PublishOptions,
+  { reading, source, packed, archive, upload, changes, since }: Stored,
+): Promise<'published' | 'unchanged' | 'superseded'> {
+  const { channel } = options
+  let uploadedAt = context.clock()
+  let outcome: 'published' | 'unchanged' | 'superseded' = 'published'
+  await commit(
+    context,
+    async (view) => {
+      const head = await view.head(channel)
+      if ((await positionOf(source, context.store, head, options)) === 'superseded') outcome = 'superseded'
+      else if (head?.entry.manifest.sha256 === packed.digest.sha256) outcome = 'unchanged'
+      else outcome = 'published'
+      if (outcome !== 'published') return undefined
+      if (context.clock() - uploadedAt > GRACE / 2) {
+        // What nobody points at for that long may be collected at any moment.
+        uploadedAt = context.clock()
+        await upload()
+      }
+      const same = head?.entry.manifest.sha256 === since?.entry.manifest.sha256
+      const entry: ReleaseEntry = {
+        release: {
+          version: packed.manifest.version,
+          commit: source.hash,
+          committedAt: source.committedAt,
+          publishedAt: formatInstant(context.clock()),
+        },
+        archive,
+        changes: shortenChanges(same ? changes : await changesSince(context, options, head, packed)),
+        manifest: packed.digest,
+      }
+      return { edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }] }
+    },
+    reading,
+  )
+  return outcome
+}
+
+async function inTemporaryDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'skillsctl-publish-'))
+  try {
+    return await work(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
 function onlyDrafts({ name }: Channel): SkillsctlError {

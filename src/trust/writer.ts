@@ -70,18 +70,26 @@ const MOST_TRIES = 60
 const LONGEST_PAUSE = 1_500
 const LONGEST_ROLE = 16 * 1024 * 1024
 
+/** The repository as it was read, and the tag of its timestamp for the compare-and-swap. */
+export interface Reading {
+  readonly view: View
+  readonly etag: string
+}
+
 /**
  * Reads, asks `plan` for a change, writes it; again from the start when somebody else was faster.
  * @param plan decides from the verified state; `undefined` means that nothing is to be done
+ * @param reading one made before, for the first attempt
  * @returns whether something was written
  * @throws SkillsctlError `refused` when our keys may not sign, `raced` after `MOST_TRIES`, and what reading throws
  */
 export async function commit(
   options: WriterOptions,
   plan: (view: View) => Promise<Change | undefined>,
+  reading?: Reading,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= MOST_TRIES; attempt++) {
-    const { view, etag } = await readRepository(options)
+    const { view, etag } = attempt === 1 && reading !== undefined ? reading : await readRepository(options)
     const change = await plan(view)
     if (change === undefined) return false
     if (await write(options, view, etag, change)) return true
@@ -94,10 +102,7 @@ export async function commit(
 }
 
 /** Reads and verifies the repository for somebody who publishes. Expiry does not count: publishing mends it. */
-export async function readRepository({
-  store,
-  pin,
-}: Pick<WriterOptions, 'store' | 'pin'>): Promise<{ view: View; etag: string }> {
+export async function readRepository({ store, pin }: Pick<WriterOptions, 'store' | 'pin'>): Promise<Reading> {
   const reader = await RepositoryReader.open({ store, pin, cache: memoryCache(), now: NEVER_EXPIRES })
   await reader.refresh()
   const view: View = {
