@@ -64,17 +64,7 @@ async function readPublic(file: string): Promise<PublicKey> {
 
 export async function listKeys(cli: Cli, _args: Args, flags: RepositoryFlags): Promise<Result> {
   const { listKeys } = await import('../../src/flows/keys.ts')
-  const { openWritableStore } = await import('../../src/store/open.ts')
-  return keysResult(
-    await withRepository(cli, flags, async ({ store, pin }) => {
-      const writable = await openWritableStore(store.url)
-      try {
-        return await listKeys({ store: writable, pin })
-      } finally {
-        writable.close()
-      }
-    }),
-  )
+  return keysResult(await withRepository(cli, flags, listKeys))
 }
 
 export async function addKey(cli: Cli, [channel = '', key = '']: Args, flags: SigningFlags): Promise<Result> {

@@ -10,11 +10,11 @@ export const LONGEST_PATH = 700
 /** Bytes of UTF-8; every common file system stops here. */
 export const LONGEST_NAME = 255
 
-const RESERVED_ON_WINDOWS = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i
+const RESERVED_ON_WINDOWS = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)/i
 const FORBIDDEN_ON_WINDOWS = /[<>:"|?*]/
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 /** HFS+ ignores these when it compares names; several also reorder text to mislead a reader. */
-const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
+const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 /** Why this path may not be in a release, or undefined when it may. */
@@ -76,13 +76,15 @@ export function checkNames(entries: readonly Named[]): void {
     if (problem !== undefined) throw refusal(path, `the path ${problem}`)
   }
   checkTwins(entries)
-  const links = new Map(entries.flatMap(({ path, target }) => (target === undefined ? [] : [[path, target]])))
-  for (const path of links.keys()) checkLink(path, links)
+  const links = entries.filter(({ target }) => target !== undefined)
+  const targets = new Map(links.map(({ path, target }) => [fold(path), target ?? '']))
+  for (const { path, target = '' } of links) checkLink(path, target, targets)
 }
 
 /** What a case-insensitive, normalising file system takes for the same name. */
 function fold(name: string): string {
-  return name.normalize('NFD').toUpperCase().toLowerCase().normalize('NFC')
+  // Down first: a capital sharp s has no other capital, its small form is two of them.
+  return name.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFC')
 }
 
 function checkTwins(entries: readonly Named[]): void {
@@ -112,9 +114,11 @@ function checkTwins(entries: readonly Named[]): void {
 
 const MOST_HOPS = 40
 
-/** Follows a link the way a kernel would, links on its way included, and insists that it stays inside. */
-function checkLink(path: string, links: ReadonlyMap<string, string>): void {
-  const target = links.get(path) ?? ''
+/**
+ * Follows a link the way a kernel would, links on its way included, and insists that it stays inside.
+ * @param targets of all links by folded path, because a name in other letters may lead to them, too
+ */
+function checkLink(path: string, target: string, targets: ReadonlyMap<string, string>): void {
   const problem =
     target === ''
       ? 'is empty'
@@ -132,7 +136,7 @@ function checkLink(path: string, links: ReadonlyMap<string, string>): void {
       continue
     }
     resolved.push(name)
-    const next = links.get(resolved.join('/'))
+    const next = targets.get(fold(resolved.join('/')))
     if (next === undefined) continue
     if (++hops > MOST_HOPS) throw refusal(path, 'the link leads in circles', target)
     resolved.pop()

@@ -4,10 +4,11 @@
  */
 import { SkillsctlError } from '../core/errors.ts'
 import type { Reason } from '../core/timeline.ts'
+import { withLock } from '../disk/lock.ts'
 import { confirmHistory, switchCurrent } from '../home/activation.ts'
 import { findDrift, keepEdits } from '../home/drift.ts'
 import { currentRelease, findIntact, type Installed, placeRelease, type Staged } from '../home/releases.ts'
-import type { StagingArea } from '../home/staging.ts'
+import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, type ReleaseName, updateState } from '../home/state.ts'
 import { tidyHome } from '../home/tidy.ts'
 import type { Machine } from './machine.ts'
@@ -54,6 +55,21 @@ export async function activate(
     previous: previous && nameOf(previous),
     kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept],
   }
+}
+
+/**
+ * For a run that activates nothing: a run before it that was killed while it activated may have left its record
+ * unwritten and its tidying undone.
+ * @returns directories with local edits that were found in what was removed
+ */
+export async function finishInterrupted({ layout, by, now }: Machine): Promise<readonly string[]> {
+  if (!(await hasLeftovers(layout))) return []
+  return inStaging(layout, (area) =>
+    withLock(layout.lock, async () => {
+      await confirmHistory(layout, by, now())
+      return (await tidyHome(layout, area.directory, now())).kept
+    }),
+  )
 }
 
 /** The current copy if it is this release, whatever was edited in it; else an untouched one. */

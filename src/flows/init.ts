@@ -42,6 +42,8 @@ export interface InitReport {
   readonly store: string
   readonly root: RootDigest
   readonly files: KeyFiles
+  /** The key files were there already: of an interrupted init, or of another repository. */
+  readonly keysReused: boolean
   /** For machines that follow `stable`, and those that follow `canary`. */
   readonly tokens: { readonly stable: string; readonly canary: string }
   readonly publicKeys: { readonly root: string; readonly ci: string; readonly release: string }
@@ -59,7 +61,8 @@ export async function init({ store, name, keys, passphrase, now }: InitOptions):
   await probeConditionalWrites(store)
   await clearInterrupted(store, now)
   const files = { root: join(keys, ROOT_FILE), ci: join(keys, 'ci.key'), release: join(keys, 'release.key') }
-  const signers = (await readKeys(files, passphrase)) ?? (await makeKeys(keys, files, name, passphrase))
+  const known = await readKeys(files, passphrase)
+  const signers = known ?? (await makeKeys(keys, files, name, passphrase))
   const { root, ci, release } = signers
   const one = (key: Signer): { keys: Signer[]; threshold: number } => ({ keys: [key], threshold: 1 })
   const set: KeySet = {
@@ -73,6 +76,7 @@ export async function init({ store, name, keys, passphrase, now }: InitOptions):
     store: store.url,
     root: digest,
     files,
+    keysReused: known !== undefined,
     tokens: { stable: token('stable'), canary: token('canary') },
     publicKeys: {
       root: formatPublicKey(root, 'root'),

@@ -1,7 +1,9 @@
 /** `skillsctl keys`: who may sign what, and changing it (SPEC.md, "Changing keys"). */
 import { isError, SkillsctlError } from '../core/errors.ts'
+import type { ReadableStore } from '../store/store.ts'
 import { type Approval, approve, completed, openApprovals, proposal, sameContent } from '../trust/approval.ts'
 import type { PublicKey, Signer } from '../trust/key.ts'
+import type { RootPin } from '../trust/reader.ts'
 import { changeKeys, type KeyHolders, type KeySet, keySet, type RootDigest } from '../trust/root.ts'
 import { encodeToken } from '../trust/token.ts'
 import { readRepository, type View } from '../trust/writer.ts'
@@ -24,7 +26,7 @@ export interface Waiting {
 }
 
 /** Who may sign what, right now. */
-export async function listKeys({ store, pin }: Pick<PublisherContext, 'store' | 'pin'>): Promise<KeysReport> {
+export async function listKeys({ store, pin }: { store: ReadableStore; pin: RootPin }): Promise<KeysReport> {
   const { view } = await readRepository({ store, pin })
   return report(store.url, view, [])
 }
@@ -42,8 +44,23 @@ export async function removeKey(context: PublisherContext, role: string, keyid: 
   return change(context, (keys) => {
     const holders = holdersOf(keys, role)
     const rest = holders.keys.filter((key) => !key.keyid.startsWith(keyid))
+    const removed = holders.keys.length - rest.length
+    // A whole key id that is gone already is an earlier run of this command; the start of one is a typo.
+    if (removed > 1 || (removed === 0 && keyid.length < 64)) throw notOneKey(role, keyid, holders, removed)
     return withHolders(keys, role, { ...holders, keys: rest })
   })
+}
+
+function notOneKey(role: string, keyid: string, { keys }: KeyHolders, found: number): SkillsctlError {
+  return new SkillsctlError(
+    'absent',
+    `${found === 0 ? 'no key' : 'more than one key'} of this role has this id`,
+    {
+      subject: keyid,
+      expected: `for ${role}: ${keys.map((key) => key.keyid.slice(0, 16)).join(', ')}`,
+      hint: 'see who may sign what with: skillsctl keys list',
+    },
+  )
 }
 
 export async function setThreshold(

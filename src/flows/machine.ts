@@ -7,7 +7,7 @@ import { formatInstant } from '../core/parse.ts'
 import { withLock } from '../disk/lock.ts'
 import { type MachineConfig, requireConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
-import { type MachineState, readState, updateState } from '../home/state.ts'
+import { type MachineState, type ReleaseName, readState, updateState } from '../home/state.ts'
 import { trustCache } from '../home/trust-cache.ts'
 import type { ReadableStore } from '../store/store.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
@@ -61,25 +61,21 @@ export async function openReader(
 export function learned(
   machine: Machine,
   reader: RepositoryReader,
-  head: ChannelHead | undefined,
+  head: ReleaseName | undefined,
 ): Partial<MachineState> {
   const { 'x-signed-at': signedAt, expires } = reader.stamp
-  const entry = head?.entry
   return {
     checkedAt: formatInstant(machine.now()),
     signedAt: typeof signedAt === 'string' ? signedAt : undefined,
     expiresAt: expires,
     problem: undefined,
-    ...(entry === undefined
-      ? {}
-      : {
-          head: {
-            version: entry.release.version,
-            manifest: entry.manifest.sha256,
-            publishedAt: entry.release.publishedAt,
-          },
-        }),
+    head,
   }
+}
+
+/** How the state names a channel's head. */
+export function headName(head: ChannelHead | undefined): ReleaseName | undefined {
+  return head && { version: head.entry.release.version, manifest: head.entry.manifest.sha256 }
 }
 
 /** Changes the state under the lock. */

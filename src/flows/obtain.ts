@@ -39,7 +39,7 @@ export async function obtain(
   step: Steps,
 ): Promise<Staged> {
   const [manifest, archive] = await step('fetch', () =>
-    Promise.all([fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)]),
+    together(fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)),
   )
   await step('unpack', () => unpack(archive, manifest, area))
   await step('sync', () => sync(manifest, area))
@@ -107,4 +107,10 @@ async function sync({ content }: VerifiedManifest, area: StagingArea): Promise<v
     area.tree,
     files.map(({ path }) => path),
   )
+}
+
+/** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */
+async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second])
+  return Promise.all([first, second])
 }

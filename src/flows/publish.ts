@@ -24,7 +24,7 @@ import { steps } from '../core/events.ts'
 import type { Manifest } from '../core/manifest.ts'
 import { formatInstant } from '../core/parse.ts'
 import { versionName } from '../core/version.ts'
-import { commit, type Reading, readRepository } from '../trust/writer.ts'
+import { commit, delegationOf, type Reading, readRepository, signersFor } from '../trust/writer.ts'
 import { positionOf } from './ancestry.ts'
 import { describeRelease, type PackedRelease, packRelease } from './pack-release.ts'
 import {
@@ -105,6 +105,8 @@ export async function publish(context: PublisherContext, options: PublishOptions
     }
     if (packed.digest.sha256 === head?.entry.manifest.sha256) return { ...described, outcome: 'unchanged' }
     if (dryRun) return { ...described, outcome: 'planned' }
+    // A key that may not sign is found out now, not after the upload.
+    signersFor(channel.role, delegationOf(reading.view.targets, channel.role), context.signers)
     const upload = (): Promise<boolean> => step('upload', () => store(context, channel, packed, archive))
     const reused = await upload()
     const outcome = await step('point', () =>

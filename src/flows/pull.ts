@@ -1,6 +1,6 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
 import type { Changes } from '../core/changes.ts'
-import type { ChannelHead, ReleaseEntry } from '../core/channel.ts'
+import type { ReleaseEntry } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
@@ -8,16 +8,17 @@ import { withLock } from '../disk/lock.ts'
 import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
-import { currentRelease, findIntact, type Installed, readInstalled } from '../home/releases.ts'
+import { currentName, findIntact, type InstalledName, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
-import { activate, nameOf } from './activate.ts'
+import { activate, finishInterrupted, nameOf } from './activate.ts'
 import { findInChannel } from './channel-history.ts'
 import {
   freshnessOf,
+  headName,
   learned,
   type Machine,
   type MachineContext,
@@ -70,7 +71,8 @@ export async function pull(context: MachineContext, options: PullOptions = {}): 
   try {
     const report = await withStore(machine, (store) => update(machine, store, options, step))
     const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
-    return await finish(machine, { ...report, outcome }, options)
+    const kept = SETTLED.includes(report.outcome) ? await finishInterrupted(machine) : []
+    return await finish(machine, { ...report, outcome, kept: [...report.kept, ...kept] }, options)
   } catch (error) {
     if (!isError(error) || error.code === 'locked') throw error
     await rememberProblem(machine, error)
@@ -85,8 +87,8 @@ async function update(
   step: Steps,
 ): Promise<PullReport> {
   const situation = await readSituation(machine.layout)
-  const installed = currentRelease(machine.layout)
-  const binding = bindingOf(machine, situation)
+  const installed = currentName(machine.layout)
+  const binding = bindingOf(machine, situation, installed)
   const known =
     installed !== undefined && machine.state.probe?.binding === binding ? machine.state.probe.etag : undefined
 
@@ -111,9 +113,9 @@ interface Target extends ReleaseName {
 }
 
 type Found =
-  | { readonly head: ChannelHead | undefined; readonly target: Target }
+  | { readonly head: ReleaseName | undefined; readonly target: Target }
   | {
-      readonly head: ChannelHead | undefined
+      readonly head: ReleaseName | undefined
       readonly target?: undefined
       readonly reason: 'current' | 'pinned' | 'empty'
     }
@@ -124,36 +126,36 @@ async function findTarget(
   store: ReadableStore,
   reader: RepositoryReader,
   timestamp: Timestamp,
-  installed: Installed | undefined,
+  installed: InstalledName | undefined,
 ): Promise<Found> {
   const { pin } = machine.state
   const hint = await reader.peek(timestamp, machine.channel)
   if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
-    return { head: undefined, reason: 'current' }
+    return { head: nameOf(installed), reason: 'current' }
   }
   await reader.refresh(timestamp)
-  const head = await reader.head(machine.channel)
+  const channelHead = await reader.head(machine.channel)
+  const head = headName(channelHead)
   if (pin !== undefined) {
     if (installed?.manifest === pin.manifest) return { head, reason: 'pinned' }
     const entry = await findInChannel(
       store,
       machine.channel,
-      head,
+      channelHead,
       ({ manifest }) => manifest.sha256 === pin.manifest,
     )
     if (entry === undefined) throw pinIsGone(pin)
     return { head, target: { ...pin, entry } }
   }
-  if (head === undefined) return { head, reason: 'empty' }
-  const { entry } = head
-  if (entry.manifest.sha256 === installed?.manifest) return { head, reason: 'current' }
-  return { head, target: { version: entry.release.version, manifest: entry.manifest.sha256, entry } }
+  if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
+  if (head.manifest === installed?.manifest) return { head, reason: 'current' }
+  return { head, target: { ...head, entry: channelHead.entry } }
 }
 
 interface Plan {
   readonly target: Target
   readonly situation: Situation
-  readonly installed: Installed | undefined
+  readonly installed: InstalledName | undefined
   readonly note: Partial<MachineState>
 }
 
@@ -172,7 +174,10 @@ async function install(
     const after = async (): Promise<Partial<MachineState>> => ({
       ...note,
       // The tag of the timestamp is bound to what it was the end of: this release.
-      probe: note.probe && { ...note.probe, binding: bindingOf(machine, await readSituation(layout)) },
+      probe: note.probe && {
+        ...note.probe,
+        binding: bindingOf(machine, await readSituation(layout), currentName(layout)),
+      },
     })
     const done = await step('activate', () =>
       inSituation(layout, situation, () => activate(machine, { target, staged, why, after }, area)),
@@ -189,9 +194,9 @@ async function install(
  */
 async function repairFromDisk(machine: Machine): Promise<boolean> {
   const { layout } = machine
-  if (currentRelease(layout) !== undefined) return false
+  if (currentName(layout) !== undefined) return false
   return withLock(layout.lock, async () => {
-    if (currentRelease(layout) !== undefined) return false
+    if (currentName(layout) !== undefined) return false
     const ran = (await readHistory(layout)).at(-1)
     const last = ran && readInstalled(layout, ran.to)
     if (last === undefined || findIntact(layout, last) === undefined) return false
@@ -200,9 +205,16 @@ async function repairFromDisk(machine: Machine): Promise<boolean> {
   })
 }
 
+/** Nothing was installed, and nothing waits for what an interrupted run had fetched. */
+const SETTLED: readonly PullReport['outcome'][] = ['current', 'pinned', 'empty']
+
 /** What the tag of the timestamp was the end of: with any of it changed, the store has to be asked again. */
-function bindingOf({ config, channel }: Machine, { current, pin }: Situation): string {
-  return [config.store, channel.name, pin ?? '-', current ?? '-'].join(' ')
+function bindingOf(
+  { config, channel }: Machine,
+  { current, pin }: Situation,
+  installed: ReleaseName | undefined,
+): string {
+  return [config.store, channel.name, pin ?? '-', current ?? '-', installed?.manifest ?? '-'].join(' ')
 }
 
 async function nothingNew(machine: Machine): Promise<PullReport> {
@@ -227,7 +239,7 @@ async function pending(machine: Machine, { target, installed, note }: Plan): Pro
 }
 
 function standing({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
-  const installed = currentRelease(layout)
+  const installed = currentName(layout)
   return { outcome, channel: channel.name, current: installed && nameOf(installed), kept: [], warnings: [] }
 }
 

@@ -11,7 +11,7 @@ import type { MachineState, ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { type ActivationReport, activate } from './activate.ts'
 import { channelHistory, findInChannel } from './channel-history.ts'
-import { learned, type Machine, openReader, remember, withStore } from './machine.ts'
+import { headName, learned, type Machine, openReader, remember, withStore } from './machine.ts'
 import { obtain } from './obtain.ts'
 
 export interface SwitchReport extends ActivationReport {
@@ -40,7 +40,7 @@ export async function findInHistory(
   const reader = await openReader(machine, store)
   await reader.refresh()
   const head = await reader.head(machine.channel)
-  await remember(machine, learned(machine, reader, head))
+  await remember(machine, learned(machine, reader, headName(head)))
   const candidates: (Candidate & { entry: ReleaseEntry })[] = []
   for await (const entry of channelHistory(store, machine.channel, head)) {
     const { version, commit } = entry.release

@@ -1,5 +1,5 @@
 /** The installed releases: finding them, reading their manifests, putting a new one beside them. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
@@ -12,9 +12,13 @@ import { type Layout, manifestPath, statPath } from './layout.ts'
 import { recordStats } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
-/** A release on disk. */
-export interface Installed extends ReleaseName {
+/** A release on disk, by name. */
+export interface InstalledName extends ReleaseName {
   readonly directory: string
+}
+
+/** A release on disk. */
+export interface Installed extends InstalledName {
   readonly content: Manifest
 }
 
@@ -53,15 +57,35 @@ export function currentRelease(layout: Layout): Installed | undefined {
   return directory === undefined ? undefined : readInstalled(layout, directory)
 }
 
+/** As `currentRelease`, by the digest of its manifest only: enough to know whether something is new. */
+export function currentName(layout: Layout): InstalledName | undefined {
+  const directory = currentDirectory(layout)
+  return directory === undefined ? undefined : readName(layout, directory)?.name
+}
+
 /** Reads the manifest beside a release; undefined when it is missing or damaged. */
 export function readInstalled(layout: Layout, directory: string): Installed | undefined {
+  const { name, bytes } = readName(layout, directory) ?? {}
+  if (name === undefined || bytes === undefined) return undefined
+  try {
+    const content = parseManifest(bytes.toString('utf8'), sha256Hex)
+    return content.version === name.version ? { ...name, content } : undefined
+  } catch (error) {
+    if (error instanceof SkillsctlError) return undefined
+    throw error
+  }
+}
+
+const DIRECTORY = /^(\d{4}\.\d\d\.\d\d-[0-9a-f]{7}(?:\+[0-9a-f]{8})?)(?:\.[0-9a-f]{8}(?:\.\d+)?)?$/
+
+function readName(layout: Layout, directory: string): { name: InstalledName; bytes: Buffer } | undefined {
+  const [, version] = DIRECTORY.exec(directory) ?? []
+  if (version === undefined) return undefined
   try {
     const bytes = readFileSync(manifestPath(layout, directory))
-    const content = parseManifest(bytes.toString('utf8'), sha256Hex)
-    const installed = { directory, version: content.version, manifest: sha256Hex(bytes), content }
-    return directory.startsWith(content.version) ? installed : undefined
+    return { name: { directory, version, manifest: sha256Hex(bytes) }, bytes }
   } catch (error) {
-    if (error instanceof SkillsctlError || errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -117,7 +141,9 @@ export async function takeAway(layout: Layout, directory: string, into: string):
   return onDisk(layout.releases, async () => {
     await mkdir(into, { recursive: true })
     const away = join(into, directory)
-    await rename(join(layout.releases, directory), away)
+    const path = join(layout.releases, directory)
+    chmodSync(path, 0o755)
+    await rename(path, away)
     return away
   })
 }

@@ -1,11 +1,12 @@
 /** Unfinished work. Each run has its own directory, named after its process; those of dead runs are swept. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { isAlive, ownIdentity, type ProcessIdentity } from '../disk/process-identity.ts'
+import { removeTree } from '../disk/remove-tree.ts'
 import type { Layout } from './layout.ts'
 
 const OWNER = 'owner.json'
@@ -33,7 +34,7 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
     directory,
     tree,
     archive: (sha256) => onDisk(directory, () => takeOverPartial(layout, directory, partialName(sha256))),
-    discard: () => onDisk(directory, () => rm(directory, { recursive: true, force: true })),
+    discard: () => removeTree(directory),
   }
 }
 
@@ -67,8 +68,12 @@ async function takeOverPartial(layout: Layout, directory: string, name: string):
 
 /** Removes what dead runs left behind. The caller holds the lock. */
 export async function sweepStaging(layout: Layout): Promise<void> {
-  for (const path of await abandoned(layout))
-    await onDisk(path, () => rm(path, { recursive: true, force: true }))
+  for (const path of await abandoned(layout)) await removeTree(path)
+}
+
+/** Whether a run was killed here, and nobody has swept since. */
+export async function hasLeftovers(layout: Layout): Promise<boolean> {
+  return (await abandoned(layout)).length > 0
 }
 
 async function abandoned(layout: Layout): Promise<string[]> {

@@ -21,7 +21,7 @@ export interface MachineState {
   /** Hold this release whatever the channel says. */
   readonly pin?: ReleaseName | undefined
   /** The channel's head as last verified. */
-  readonly head?: (ReleaseName & { readonly publishedAt: string }) | undefined
+  readonly head?: ReleaseName | undefined
   /** When the store last gave a verified answer. */
   readonly checkedAt?: string | undefined
   /** The repository's own signed time, as last seen. */
@@ -49,16 +49,12 @@ export async function readState(layout: Layout): Promise<MachineState> {
 }
 
 function parseState(fields: Fields): MachineState {
-  const head = optional(fields['head'], 'state.head', object)
   const problem = optional(fields['problem'], 'state.problem', object)
   const probe = optional(fields['probe'], 'state.probe', object)
   const at = (key: string): string | undefined => optional(fields[key], `state.${key}`, instant)
   return {
     pin: optional(fields['pin'], 'state.pin', parseName),
-    head: head && {
-      ...parseName(head, 'state.head'),
-      publishedAt: instant(head['publishedAt'], 'state.head'),
-    },
+    head: optional(fields['head'], 'state.head', parseName),
     checkedAt: at('checkedAt'),
     signedAt: at('signedAt'),
     expiresAt: at('expiresAt'),

@@ -1,9 +1,8 @@
 /** Removing releases that nothing needs any more. Edits are looked for once more before anything goes. */
-import { rm } from 'node:fs/promises'
 import { treeSize } from '../core/manifest.ts'
 import { decideRetention } from '../core/retention.ts'
 import { lastRuns, runOrder } from '../core/timeline.ts'
-import { onDisk } from '../disk/fault.ts'
+import { removeTree } from '../disk/remove-tree.ts'
 import { findDrift, keepEdits } from './drift.ts'
 import { readHistory } from './history.ts'
 import type { Layout } from './layout.ts'
@@ -44,7 +43,7 @@ export async function tidyHome(layout: Layout, area: string, now: number): Promi
     const away = await takeAway(layout, release.directory, area)
     const after = await keepEdits(layout, release, findDrift(layout, release, { root: away }), away)
     kept.push(...new Set([before, after].filter((edits) => edits !== undefined)))
-    await onDisk(away, () => rm(away, { recursive: true, force: true }))
+    await removeTree(away)
   }
   await forgetRecords(layout)
   const note = crowdedOut.length === 0 ? undefined : crowdedOut.join(', ')

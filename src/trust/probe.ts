@@ -13,7 +13,7 @@ export interface Timestamp {
 
 /** Fetches the one mutable object; `unchanged` when it still has the tag. @throws as the store does */
 export async function probe(store: ReadableStore, etag?: Etag): Promise<GetAnswer> {
-  return store.get(TIMESTAMP, { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag })
+  return store.get(TIMESTAMP, { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag === '' ? undefined : etag })
 }
 
 /** Probes, and insists on an answer. @throws SkillsctlError `absent` when there is no repository */

@@ -7,7 +7,7 @@ import type { Channel, ChannelHead } from '../core/channel.ts'
 import { channelOfTarget } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
-import type { Store } from '../store/store.ts'
+import type { ReadableStore, Store } from '../store/store.ts'
 import type { Signer } from './key.ts'
 import {
   type HeadHint,
@@ -102,7 +102,13 @@ export async function commit(
 }
 
 /** Reads and verifies the repository for somebody who publishes. Expiry does not count: publishing mends it. */
-export async function readRepository({ store, pin }: Pick<WriterOptions, 'store' | 'pin'>): Promise<Reading> {
+export async function readRepository({
+  store,
+  pin,
+}: {
+  store: ReadableStore
+  pin: RootPin
+}): Promise<Reading> {
   const reader = await RepositoryReader.open({ store, pin, cache: memoryCache(), now: NEVER_EXPIRES })
   await reader.refresh()
   const view: View = {

@@ -1,0 +1,27 @@
+/** Removing a tree that somebody may have made read-only. */
+import { chmodSync, lstatSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, onDisk } from './fault.ts'
+
+/** Removes a tree; one that is not there is fine. @throws SkillsctlError `failed` */
+export async function removeTree(path: string): Promise<void> {
+  await onDisk(path, async () => {
+    try {
+      await rm(path, { recursive: true, force: true })
+    } catch (error) {
+      if (errnoOf(error) !== 'EACCES' && errnoOf(error) !== 'EPERM') throw error
+      makeWritable(path)
+      await rm(path, { recursive: true, force: true })
+    }
+  })
+}
+
+/** A directory without write permission can neither be emptied nor moved to another parent. */
+export function makeWritable(directory: string): void {
+  if (!lstatSync(directory).isDirectory()) return
+  chmodSync(directory, 0o755)
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) makeWritable(join(directory, entry.name))
+  }
+}
