@@ -49,6 +49,9 @@ export async function positionOf(
   }
 }
 
+/** Clocks of those who commit and of CI differ by less. Milliseconds. */
+const CLOCK_SKEW = 24 * 60 * 60 * 1000
+
 /** Whether the channel had this commit before. What was published before the commit existed cannot be it. */
 async function wasPublished(
   store: ReadableStore,
@@ -58,7 +61,7 @@ async function wasPublished(
 ): Promise<boolean> {
   for await (const { release } of channelHistory(store, channel, head)) {
     if (release.commit === source.hash) return true
-    if (release.publishedAt < source.committedAt) return false
+    if (Date.parse(release.publishedAt) + CLOCK_SKEW < Date.parse(source.committedAt)) return false
   }
   return false
 }

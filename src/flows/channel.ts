@@ -1,4 +1,5 @@
 /** `skillsctl channel [name]`: what this machine follows, and following something else. */
+import type { Changes } from '../core/changes.ts'
 import { isDraft, parseChannel, type ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { withLock } from '../disk/lock.ts'
@@ -8,8 +9,8 @@ import { updateState } from '../home/state.ts'
 import { type MachineContext, openMachine, openReader, withStore } from './machine.ts'
 import { type PullReport, pull } from './pull.ts'
 
-/** Asks the person; answers false where nobody can be asked. */
-export type Confirm = (question: string) => Promise<boolean>
+/** Asks the person, showing what would change; answers false where nobody can be asked. */
+export type Confirm = (question: string, changes?: Changes) => Promise<boolean>
 
 export interface ChannelReport {
   readonly from: string

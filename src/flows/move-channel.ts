@@ -69,7 +69,7 @@ async function addApproval(
   view: View,
   channel: Channel,
   entry: ReleaseEntry,
-  about: { version: string; previous: string | undefined },
+  about: { version: string; previous: string | undefined; changes: Changes },
   confirm: Confirm,
 ): Promise<Approval> {
   const { store, signers, clock } = context
@@ -91,7 +91,7 @@ async function addApproval(
     return approve(store, channel.role, proposal(view, channel.role, signed, clock()), ours, [], clock())
   }
   const question = `approve ${about.previous ?? 'nothing'} → ${about.version} on ${channel.name}?`
-  if (!(await confirm(question))) {
+  if (!(await confirm(question, about.changes))) {
     throw new SkillsctlError('refused', 'not approved', {
       subject: channel.name,
       hint: 'to approve without a terminal: --yes',

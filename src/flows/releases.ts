@@ -28,8 +28,8 @@ export async function releases({
   await reader.refresh()
   const found: ReleaseEntry[] = []
   for await (const entry of channelHistory(store, channel, await reader.head(channel))) {
-    if (found.length >= limit) break
     found.push(entry)
+    if (found.length >= limit) break
   }
   return found
 }
