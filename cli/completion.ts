@@ -18,19 +18,30 @@ interface Known {
   readonly words: readonly string[]
 }
 
+/** Arguments that are words of ours. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  channel: ['canary', 'stable'],
+  promote: ['canary', 'stable'],
+  revert: ['canary', 'stable'],
+  completion: ['bash', 'zsh', 'fish'],
+  'keys add': ['canary', 'stable', 'drafts'],
+}
+
 function flatten(command: Command, path = ''): Known[] {
   const flags = command.options.flatMap(({ long }) => (long ? [long] : []))
   const names = command.commands.map((sub) => sub.name())
-  const own = { path, description: command.description(), words: [...names, ...flags, '--help'] }
+  const values = VALUES[path] ?? []
+  const own = { path, description: command.description(), words: [...names, ...values, ...flags, '--help'] }
   return [own, ...command.commands.flatMap((sub) => flatten(sub, `${path} ${sub.name()}`.trim()))]
 }
 
 function bash(commands: readonly Known[]): string {
   const cases = commands.map(({ path, words }) => `    "${path}") words="${words.join(' ')}" ;;`)
+  const known = commands.flatMap(({ path }) => (path === '' ? [] : [`"${path}"`])).join('|')
   return `_skillsctl() {
   local path="" word words
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) ;; *) case "$path" in ""|keys) path="\${path:+$path }$word" ;; esac ;; esac
+    case "\${path:+$path }$word" in ${known}) path="\${path:+$path }$word" ;; esac
   done
   case "$path" in
 ${cases.join('\n')}

@@ -166,6 +166,17 @@ export async function passphrase(question: string, file: string | undefined, twi
   return (await onDisk(path, () => readFile(path, 'utf8'))).replace(/\r?\n$/, '')
 }
 
+/** The same for a new key: a file is read now, before anything is written; a person is asked only when it is needed. */
+export async function passphraseSource(
+  question: string,
+  file: string | undefined,
+): Promise<() => Promise<string>> {
+  if ((file ?? nonEmpty(process.env['SKILLSCTL_PASSPHRASE_FILE'])) === undefined)
+    return () => passphrase(question, undefined, true)
+  const text = await passphrase(question, file)
+  return async () => text
+}
+
 /** `${XDG_CONFIG_HOME:-~/.config}/skillsctl/keys/<name>`: outside of any checkout. */
 export function defaultKeys(name: string): string {
   const config = nonEmpty(process.env['XDG_CONFIG_HOME']) ?? join(homedir(), '.config')

@@ -3,20 +3,25 @@
 import { CommanderError } from 'commander'
 import { SkillsctlError } from '../src/core/errors.ts'
 import { errnoOf, systemError } from '../src/disk/fault.ts'
+import { globalsOf } from './define.ts'
 import { EXIT, exitOf } from './exit.ts'
 import { Output } from './output.ts'
-import { buildProgram, globalsOf } from './program.ts'
+import { buildProgram } from './program.ts'
+import { usageError } from './usage.ts'
+import { version } from './version.ts'
 
 async function main(args: readonly string[]): Promise<number> {
-  const program = buildProgram()
+  const program = buildProgram(version())
   try {
     await program.parseAsync(args, { from: 'user' })
     return Number(process.exitCode ?? EXIT.done)
   } catch (error) {
-    // Commander has printed what was wrong, with a suggestion.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
-    const failure = asFailure(error)
-    new Output(globalsOf(program)).error(failure)
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
+    const globals = globalsOf(program)
+    const failure = error instanceof CommanderError ? usageError(error, program, args) : asFailure(error)
+    // Where commander has just shown the help, that says enough.
+    const helped = error instanceof CommanderError && error.code === 'commander.help'
+    if (globals.json || !helped) new Output(globals).error(failure)
     if (process.env['SKILLSCTL_DEBUG']) process.stderr.write(`${stackOf(failure)}\n`)
     return exitOf(failure.code)
   }
@@ -39,5 +44,13 @@ function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? String(error.stack) : `${error.stack}\ncaused by ${stackOf(error.cause)}`
 }
+
+// `skillsctl releases | head`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error) => {
+  if (errnoOf(error) !== 'EPIPE') throw error
+})
+
+// The SDK warns about the age of Node on every run; which Nodes we support is ours to say.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
 
 process.exitCode = await main(process.argv.slice(2))

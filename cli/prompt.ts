@@ -13,12 +13,7 @@ export function confirmer(yes: boolean): Confirm {
   return async (question) => {
     if (yes) return true
     if (!isInteractive()) return false
-    const terminal = createInterface({ input: process.stdin, output: process.stderr })
-    try {
-      return /^y(?:es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-    } finally {
-      terminal.close()
-    }
+    return /^y(?:es)?$/i.test((await answer(`${question} [y/N] `, process.stderr)).trim())
   }
 }
 
@@ -39,11 +34,23 @@ export async function askSecret(question: string, twice: boolean): Promise<strin
 async function readHidden(prompt: string): Promise<string> {
   process.stderr.write(prompt)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   try {
-    return await terminal.question('')
+    return await answer('', nowhere)
+  } finally {
+    process.stderr.write('\n')
+  }
+}
+
+/** One line. @throws SkillsctlError `refused` when Ctrl-C or Ctrl-D ends the question */
+async function answer(question: string, output: NodeJS.WritableStream): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output, terminal: true })
+  // Without this a closed terminal leaves the question open for ever, and Node ends with a warning of its own.
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    terminal.once('close', () => reject(new SkillsctlError('refused', 'cancelled; nothing was changed')))
+  })
+  try {
+    return await Promise.race([terminal.question(question), cancelled])
   } finally {
     terminal.close()
-    process.stderr.write('\n')
   }
 }

@@ -31,6 +31,13 @@ async function target(where: string, { root, channel }: { root?: string; channel
     const token = decodeToken(where)
     return { ...token, channel: channel === undefined ? token.channel : parseChannel(channel).name }
   }
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) {
+    throw new SkillsctlError('usage', 'this is neither a join token nor the URL of a store', {
+      subject: where,
+      expected: 'skillsctl-join-1.…, or a URL and --root sha256:…',
+      hint: 'copy the whole line that skillsctl init printed',
+    })
+  }
   if (root === undefined) {
     throw new SkillsctlError('usage', 'joining by URL needs the digest of the root', {
       subject: where,

@@ -1,6 +1,7 @@
 /** The commands of whoever publishes. */
 import { basename } from 'node:path'
 import { parseChannel } from '../../src/core/channel.ts'
+import { SkillsctlError } from '../../src/core/errors.ts'
 import { PUBLISH_CONFIG, parsePublishConfig } from '../../src/core/publish-config.ts'
 import { readIfThere, writeFileAtomic } from '../../src/disk/atomic-file.ts'
 import {
@@ -8,7 +9,7 @@ import {
   checkoutConfig,
   defaultKeys,
   layoutFor,
-  passphrase,
+  passphraseSource,
   type RepositoryFlags,
   type SigningFlags,
   withPublisher,
@@ -31,9 +32,9 @@ export async function init(_cli: Cli, [url = '']: Args, flags: InitFlags): Promi
   const { openWritableStore } = await import('../../src/store/open.ts')
   const store = await openWritableStore(url)
   try {
-    const name = flags.name ?? nameFrom(url)
+    const name = checkedName(flags.name ?? nameFrom(url))
     const keys = flags.keys ?? defaultKeys(name)
-    const ask = (): Promise<string> => passphrase('passphrase for the root key', flags.passphraseFile, true)
+    const ask = await passphraseSource('passphrase for the root key', flags.passphraseFile)
     const report = await init({ store, name, keys, passphrase: ask, now: Date.now() })
     const config = { store: report.store, root: `${report.root.version}:sha256:${report.root.sha256}` }
     const written = await writeCheckoutConfig(config)
@@ -48,6 +49,16 @@ function nameFrom(url: string): string {
   return basename(pathname) || hostname || 'skills'
 }
 
+/** The name goes into every manifest, and is the name of a directory of keys. */
+function checkedName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return name
+  throw new SkillsctlError('usage', 'this cannot be the name of a repository', {
+    subject: name,
+    expected: 'up to 64 letters, digits, dots, dashes and underscores',
+    hint: 'give one with --name',
+  })
+}
+
 /** `skillsctl.json` in the checkout we are in, unless there is one. */
 async function writeCheckoutConfig(config: object): Promise<string | undefined> {
   const { Git } = await import('../../src/archive/git.ts')
@@ -60,14 +71,23 @@ async function writeCheckoutConfig(config: object): Promise<string | undefined> 
 }
 
 function initLines(
-  { name, store, root, files, tokens }: Awaited<ReturnType<typeof import('../../src/flows/init.ts').init>>,
+  {
+    name,
+    store,
+    root,
+    files,
+    keysReused,
+    tokens,
+  }: Awaited<ReturnType<typeof import('../../src/flows/init.ts').init>>,
   config: object,
   written: string | undefined,
 ): string[] {
   return [
     `created ${name} at ${store}`,
     '',
-    'Keys (mode 600, outside of any checkout):',
+    keysReused
+      ? 'Keys (these files were there already and are used again; for keys of its own: --name or --keys):'
+      : 'Keys (mode 600, outside of any checkout):',
     `  ${files.root}`,
     '    The root key. Only its passphrase opens it. Keep two copies offline. Whoever loses it can never again',
     '    change keys here: after 365 days every machine would have to join a new repository.',

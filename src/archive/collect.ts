@@ -53,12 +53,12 @@ export async function* collectCommit(
 export async function* collectWorkingTree(git: Git, selection: Selection): AsyncGenerator<CollectedFile> {
   const isSelected = matcher(selection)
   const { root, paths } = await git.workingTree()
-  const selected = paths.filter(isSelected)
-  refuseNothing(selected.length)
-  for (const path of selected) {
+  let count = 0
+  for (const path of paths.filter(isSelected)) {
     const absolute = join(root, path)
     const info = await onDisk(absolute, () => unlessAbsent(lstat(absolute), undefined))
     if (info === undefined) continue
+    count += 1
     if (info.isSymbolicLink()) {
       yield linkFile(path, await onDisk(absolute, () => readlink(absolute, 'buffer')))
     } else if (info.isFile()) {
@@ -67,19 +67,21 @@ export async function* collectWorkingTree(git: Git, selection: Selection): Async
       throw new SkillsctlError('refused', 'only files and links are packed', { subject: path })
     }
   }
+  refuseNothing(count)
 }
 
 function matcher({ include, exclude }: Selection): (path: string) => boolean {
   const options = { dot: true }
-  const included = include.length === 0 ? () => true : picomatch(include.map(asTree), options)
-  const excluded = exclude.length === 0 ? () => false : picomatch(exclude.map(asTree), options)
+  const included = include.length === 0 ? () => true : picomatch(include.flatMap(asTree), options)
+  const excluded = exclude.length === 0 ? () => false : picomatch(exclude.flatMap(asTree), options)
   return (path) => included(path) && !excluded(path)
 }
 
-/** `skills` and `skills/` mean the directory with everything in it. */
-function asTree(pattern: string): string {
+/** `skills` and `skills/` mean the directory with everything in it, `.` the whole repository. */
+function asTree(pattern: string): string[] {
   const bare = pattern.replace(/^\.?\//, '').replace(/\/$/, '')
-  return /[*?[\]{}()!]/.test(bare) ? bare : `{${bare},${bare}/**}`
+  if (bare === '' || bare === '.') return ['**']
+  return /[*?[\]{}()!]/.test(bare) ? [bare] : [bare, `${bare}/**`]
 }
 
 function refuseNothing(count: number): void {

@@ -59,7 +59,7 @@ export class Git {
 
   /** Content of a file at a commit, or undefined when it is not there. */
   async fileAt(commit: string, path: string): Promise<string | undefined> {
-    return this.try(['show', `${commit}:${path}`])
+    return this.try(['show', '--end-of-options', `${commit}:${path}`])
   }
 
   /** Top directory of the checkout, or undefined outside of one. */
@@ -71,8 +71,9 @@ export class Git {
   async tree(commit: string): Promise<TreeEntry[]> {
     const output = await this.bytes(['ls-tree', '-r', '-z', '--full-tree', commit])
     return splitAtNul(output).map((record) => {
-      const [, mode = '', , object = '', path = ''] = /^(\d+) (\w+) ([0-9a-f]+)\t(.*)$/s.exec(record) ?? []
-      return { path, object, kind: KINDS[mode] ?? 'file' }
+      const tab = record.indexOf('\t')
+      const [mode = '', , object = ''] = record.subarray(0, tab).toString('latin1').split(' ')
+      return { path: decodeName(record.subarray(tab + 1)), object, kind: KINDS[mode] ?? 'file' }
     })
   }
 
@@ -80,7 +81,7 @@ export class Git {
   async workingTree(): Promise<{ root: string; paths: string[] }> {
     const root = (await this.text(['rev-parse', '--show-toplevel'])).trim()
     const output = await new Git(root).bytes(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
-    return { root, paths: [...new Set(splitAtNul(output))] }
+    return { root, paths: [...new Set(splitAtNul(output).map(decodeName))] }
   }
 
   /**
@@ -111,7 +112,7 @@ export class Git {
       if (error instanceof SkillsctlError && error.code === 'failed') return Buffer.alloc(0)
       throw error
     })
-    const fields = splitAtNul(output)
+    const fields = splitAtNul(output).map(decodeName)
     const pairs: [string, string][] = []
     for (let index = 0; index + 2 < fields.length; index += 3)
       pairs.push([fields[index + 1] ?? '', fields[index + 2] ?? ''])
@@ -229,11 +230,11 @@ export function decodeName(bytes: Uint8Array): string {
   }
 }
 
-function splitAtNul(output: Buffer): string[] {
-  const records: string[] = []
+function splitAtNul(output: Buffer): Buffer[] {
+  const records: Buffer[] = []
   for (let start = 0; start < output.length; ) {
     const end = output.indexOf(0, start)
-    records.push(decodeName(output.subarray(start, end)))
+    records.push(output.subarray(start, end))
     start = end + 1
   }
   return records

@@ -10,6 +10,8 @@ import { onDisk } from '../disk/fault.ts'
 import type { CollectedFile } from './collect.ts'
 
 const BLOCK = 512
+/** From here on a header may need more than its one field for a path. */
+const LONGEST_PLAIN = 100
 
 export interface PackedArchive {
   readonly entries: readonly Entry[]
@@ -69,8 +71,9 @@ function* member(entry: Entry, content: Buffer, modified: Date): Generator<Buffe
     ...(entry.mode === 'link' ? { linkpath: entry.target } : {}),
   }
   const header = new Header(fields)
-  // Long or non-ASCII names go into an extended header before the ordinary one (POSIX pax).
-  if (header.encode())
+  // Long or non-ASCII names go into an extended header before the ordinary one (POSIX pax). The library writes a
+  // name of exactly 100 bytes without directory as `./<name>`, which is another.
+  if (header.encode() || entry.path.length >= LONGEST_PLAIN)
     yield new Pax({ path: entry.path, ...(entry.mode === 'link' ? { linkpath: entry.target } : {}) }).encode()
   if (header.block !== undefined) yield header.block
   yield content

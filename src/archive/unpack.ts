@@ -23,6 +23,8 @@ import { systemError } from '../disk/fault.ts'
 /** A tar member costs at most this on top of its content: header, pax header and body, padding. Bytes. */
 const OVERHEAD = 4096
 const TRAILER = 64 * 1024
+const GZIP = Buffer.from([0x1f, 0x8b])
+const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 
 /**
  * Unpacks into `directory`, which exists and is empty. Files become 444 or 555, directories 755.
@@ -36,15 +38,23 @@ export async function unpackArchive(archive: string, manifest: Manifest, directo
     onReadEntry: (entry) => writer.take(entry),
   })
   parser.on('error', (error: unknown) => writer.fail(malformed(error)))
-  const gunzip = createReadStream(archive, { highWaterMark: 256 * 1024 })
-    .on('error', (error) => gunzip.destroy(error))
+  // Kinds that the parser passes over (sparse files, volume labels, endless headers) are no part of a manifest.
+  parser.on('ignoredEntry', (member: ReadEntry) => writer.refuse(member))
+  const source = createReadStream(archive, { highWaterMark: 256 * 1024 })
+  const gunzip = source
+    .on('error', (error) => gunzip.destroy(systemError(error, archive)))
     .pipe(createGunzip())
   let room = manifest.files.reduce(
     (sum, entry) => sum + OVERHEAD + (entry.mode === 'link' ? 0 : entry.size),
     TRAILER,
   )
+  let start = Buffer.alloc(0)
   try {
     for await (const chunk of gunzip) {
+      if (start.length < ZSTD.length) {
+        start = Buffer.concat([start, chunk.subarray(0, ZSTD.length)])
+        if (isCompressed(start)) throw hostile('corrupt', 'the archive is compressed twice', manifest.version)
+      }
       room -= chunk.length
       if (room < 0)
         throw hostile('corrupt', 'the archive unpacks to more than its manifest says', manifest.version)
@@ -60,6 +70,9 @@ export async function unpackArchive(archive: string, manifest: Manifest, directo
       : isZlib(error)
         ? malformed(error)
         : systemError(error, directory)
+  } finally {
+    // A pipe that breaks leaves its source open.
+    source.destroy()
   }
 }
 
@@ -78,12 +91,18 @@ class TreeWriter {
 
   /** Called by the parser for each member; everything happens before it goes on to the next. */
   take(member: ReadEntry): void {
+    // The parser goes on to the end of its chunk; nothing more is opened.
+    if (this.failure !== undefined) return void member.resume()
     try {
       this.write(member)
     } catch (error) {
       this.fail(systemError(error, member.path))
       member.resume()
     }
+  }
+
+  refuse({ path, type }: ReadEntry): void {
+    this.fail(hostile('refused', 'the archive holds a member of a kind that is never packed', path, type))
   }
 
   /** Keeps the first failure; what follows from it tells less. */
@@ -173,6 +192,11 @@ class TreeWriter {
     chmodSync(absolute, 0o755)
     this.made.add(parent)
   }
+}
+
+/** The parser would decompress these once more, beyond what is counted here. No name of a member begins so. */
+function isCompressed(start: Buffer): boolean {
+  return start.subarray(0, GZIP.length).equals(GZIP) || start.subarray(0, ZSTD.length).equals(ZSTD)
 }
 
 /** write(2) may take less than it was given, most of all on a disk that is nearly full. */

@@ -35,10 +35,12 @@ export function compareTrees(
   const now = new Map(after.map((entry) => [entry.path, entry]))
   const added = new Set([...now.keys()].filter((path) => !old.has(path)))
   const removed = new Set([...old.keys()].filter((path) => !now.has(path)))
-  const renamed = [...renames, ...sameContent(added, removed, old, now)].filter(([from, to]) => {
+  const take = ([from, to]: readonly [from: string, to: string]): boolean => {
     const fits = removed.has(from) && added.has(to)
     return fits && removed.delete(from) && added.delete(to)
-  })
+  }
+  const byGit = renames.filter(take)
+  const renamed = [...byGit, ...sameContent(added, removed, old, now).filter(take)]
   const modified = after.filter((entry) => {
     const earlier = old.get(entry.path)
     return earlier !== undefined && !sameEntry(earlier, entry)
@@ -53,9 +55,15 @@ function sameContent(
   old: ReadonlyMap<string, Entry>,
   now: ReadonlyMap<string, Entry>,
 ): (readonly [string, string])[] {
-  const byContent = new Map([...removed].map((path) => [contentOf(old.get(path)), path]))
+  const byContent = new Map<string, string[]>()
+  for (const path of removed) {
+    const content = contentOf(old.get(path))
+    const known = byContent.get(content)
+    if (known === undefined) byContent.set(content, [path])
+    else known.push(path)
+  }
   return [...added].flatMap((path) => {
-    const from = byContent.get(contentOf(now.get(path)))
+    const from = byContent.get(contentOf(now.get(path)))?.shift()
     return from === undefined ? [] : [[from, path] as const]
   })
 }
@@ -76,6 +84,7 @@ export function topLevelSkills(files: readonly Entry[]): string[] {
     .filter(({ path }) => path === SKILL_FILE || path.endsWith(`/${SKILL_FILE}`))
     .map(({ path }) => path.slice(0, -SKILL_FILE.length - 1) || '.')
     .sort(compareBytes)
+  if (candidates.includes('.')) return ['.']
   const known = new Set<string>()
   for (const directory of candidates) if (enclosing(directory, known) === undefined) known.add(directory)
   return [...known]
@@ -106,8 +115,10 @@ export function summarizeChanges(
   const arrived = new Set(renamed.values())
   const added = unitsOf([...changes.added, ...changes.renamed.map(([, to]) => to)], now)
   const removed = unitsOf([...changes.removed, ...changes.renamed.map(([from]) => from)], old)
-  const isNew = (unit: string): boolean => (now.has(unit) ? !old.has(unit) : changes.added.includes(unit))
-  const isGone = (unit: string): boolean => (old.has(unit) ? !now.has(unit) : changes.removed.includes(unit))
+  const addedPaths = new Set(changes.added)
+  const removedPaths = new Set(changes.removed)
+  const isNew = (unit: string): boolean => (now.has(unit) ? !old.has(unit) : addedPaths.has(unit))
+  const isGone = (unit: string): boolean => (old.has(unit) ? !now.has(unit) : removedPaths.has(unit))
   const touched = [...added, ...removed, ...unitsOf(changes.modified, now)]
   const settled = (unit: string): boolean =>
     isNew(unit) || isGone(unit) || arrived.has(unit) || renamed.has(unit)

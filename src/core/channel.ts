@@ -110,6 +110,7 @@ export function channelOfTarget(target: string): Channel | undefined {
   const match = /^([a-z][a-z0-9-]*)\/(?:([a-z0-9][a-z0-9._-]{0,63})\.)?release\.json$/.exec(target)
   const [, role, draft] = match ?? []
   if (role === undefined || (role === 'drafts') !== (draft !== undefined)) return undefined
+  if (draft === undefined && TUF_ROLES.includes(role)) return undefined
   return parseChannel(draft === undefined ? role : `${role}/${draft}`)
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { onDisk, unlessAbsent } from './fault.ts'
+import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
 
 export interface AtomicOptions {
   readonly mode?: number
@@ -53,6 +53,8 @@ export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
     await directory.sync()
+  } catch (error) {
+    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
   } finally {
     await directory.close()
   }

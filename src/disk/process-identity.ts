@@ -42,14 +42,17 @@ function startOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return startFromPs(pid)
   const stat = readOr(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '')
   // Field 22 of proc(5); the command in field 2 may hold spaces and parentheses, so count from its end.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // A zombie has ended, though its parent (in a container often nobody) has not noticed.
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
 function startFromPs(pid: number): string | undefined {
-  return (
-    readOr(() => execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim(), '') ||
-    undefined
-  )
+  // Two processes must read the same, whatever language and time zone each runs in.
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
+  const ps = (): string =>
+    execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', env }).trim()
+  return readOr(ps, '') || undefined
 }
 
 export function ownIdentity(): ProcessIdentity {

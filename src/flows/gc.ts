@@ -8,13 +8,11 @@ import { APPROVAL_LIFE } from '../trust/approval.ts'
 import { metadataKey } from '../trust/metadata.ts'
 import { readRepository, type View } from '../trust/writer.ts'
 import { readPage } from './channel-history.ts'
-import { allHeads, GRACE, type PublisherContext } from './publisher.ts'
+import { allHeads, GRACE, KEEP_FOR, type PublisherContext } from './publisher.ts'
 
 /** These stay whatever their age. */
 const KEEP_RELEASES = 100
-/** These stay whatever their number. Milliseconds. */
-const KEEP_FOR = 90 * 24 * 60 * 60 * 1000
-const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/']
+const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/', 'probe/']
 const AT_ONCE = 8
 
 export interface GcReport {

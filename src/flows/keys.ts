@@ -167,7 +167,7 @@ async function cosignRole(
   const current = await view.role(role)
   const open = await openApprovals(store, view, role, holders, clock())
   const waiting = open.find(({ signed }) => sameContent(signed, current))
-  const signed = waiting?.signed ?? proposal(view, role, current, clock())
+  const signed = waiting?.signed ?? (await proposal(store, view, role, current, clock()))
   return approve(store, role, signed, oursAmong(context, holders), waiting?.signatures ?? [], clock())
 }
 

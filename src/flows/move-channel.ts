@@ -3,10 +3,18 @@ import type { Json, JsonObject } from '../core/canonical.ts'
 import type { Changes } from '../core/changes.ts'
 import type { Channel, ChannelHead, ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import { type Approval, approve, completed, openApprovals, proposal, sameContent } from '../trust/approval.ts'
+import {
+  type Approval,
+  approve,
+  completed,
+  isRecent,
+  openApprovals,
+  proposal,
+  sameContent,
+} from '../trust/approval.ts'
 import type { TargetsSigned } from '../trust/metadata.ts'
 import { keySet } from '../trust/root.ts'
-import { type Change, commit, type View } from '../trust/writer.ts'
+import { type Change, commit, signersFor, type View } from '../trust/writer.ts'
 import type { Confirm } from './channel.ts'
 import { moveHead, type PublisherContext } from './publisher.ts'
 
@@ -42,6 +50,9 @@ export async function moveChannel(
   let report: MoveReport | undefined
   await commit(context, async (view): Promise<Change | undefined> => {
     const head = await view.head(channel)
+    // A key that may not sign is found out before `decide` copies anything.
+    const { keys, threshold } = keySet(view).channels[channel.role] ?? { keys: [], threshold: 1 }
+    signersFor(channel.role, { keyids: keys.map(({ keyid }) => keyid), threshold: 1 }, context.signers)
     const { entry, changes } = await decide(view, head)
     const { version } = entry.release
     const about = { channel: channel.name, version, previous: head?.entry.release.version, changes }
@@ -50,12 +61,11 @@ export async function moveChannel(
       return undefined
     }
     report = { ...about, outcome: 'moved' }
-    const { threshold } = keySet(view).channels[channel.role] ?? { threshold: 1 }
     if (threshold <= 1)
       return { edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }] }
     const approval = await addApproval(context, view, channel, entry, about, confirm)
     const approvals = { have: approval.signatures.length, need: threshold }
-    const prepared = completed(approval, keySet(view).channels[channel.role] ?? { keys: [], threshold })
+    const prepared = completed(approval, { keys, threshold })
     report = { ...about, approvals, outcome: prepared === undefined ? 'approved' : 'moved' }
     return prepared && { edits: [], prepared: [prepared] }
   })
@@ -85,10 +95,11 @@ async function addApproval(
   const signed = await moveHead(context, view, channel, entry)
   const open = await openApprovals(store, view, channel.role, holders, clock())
   const waiting = open.find((approval) =>
-    sameContent(publishedWhen(approval.signed, signed, channel), approval.signed),
+    sameContent(publishedWhen(approval.signed, signed, channel, clock()), approval.signed),
   )
   if (waiting === undefined) {
-    return approve(store, channel.role, proposal(view, channel.role, signed, clock()), ours, [], clock())
+    const next = await proposal(store, view, channel.role, signed, clock())
+    return approve(store, channel.role, next, ours, [], clock())
   }
   const question = `approve ${about.previous ?? 'nothing'} → ${about.version} on ${channel.name}?`
   if (!(await confirm(question, about.changes))) {
@@ -104,10 +115,16 @@ async function addApproval(
  * Our own version of a change with the other signer's time of publication: the one thing in which two honest
  * signers differ. Whatever else a proposal holds that we would not sign ourselves makes it another proposal.
  */
-function publishedWhen(theirs: TargetsSigned, ours: TargetsSigned, { target }: Channel): TargetsSigned {
+function publishedWhen(
+  theirs: TargetsSigned,
+  ours: TargetsSigned,
+  { target }: Channel,
+  now: number,
+): TargetsSigned {
   const custom = ours.targets[target]?.['custom']
   const time = publishedAtOf(theirs.targets?.[target])
-  if (time === undefined || !isObject(custom) || !isObject(custom['release'])) return ours
+  if (time === undefined || !isRecent(time, now) || !isObject(custom) || !isObject(custom['release']))
+    return ours
   const release = { ...custom['release'], publishedAt: time }
   return {
     ...ours,

@@ -18,8 +18,8 @@ import { type MoveReport, moveChannel, type Wanted } from './move-channel.ts'
 import { fetchManifest } from './obtain.ts'
 import {
   changesBetween,
-  exists,
   headManifest,
+  keepArchive,
   type PublisherContext,
   putContent,
   requireHead,
@@ -141,7 +141,7 @@ async function copyTo(
 ): Promise<Wanted> {
   const { store, clock } = context
   const manifest = await fetchManifest(store, { channel: source, entry })
-  if (!(await exists(store, entry.archive.path))) {
+  if (!(await keepArchive(context, entry))) {
     throw new SkillsctlError('missing', 'the archive of this release was collected', {
       subject: entry.release.version,
       hint: 'publish its commit again: skillsctl publish --commit … --allow-older',

@@ -32,6 +32,8 @@ export interface PublisherContext extends WriterOptions {
 
 /** Objects that nothing points at are collected after this. Milliseconds. */
 export const GRACE = 24 * 60 * 60 * 1000
+/** A release younger than this is never collected, whatever its place in the history. Milliseconds. */
+export const KEEP_FOR = 90 * 24 * 60 * 60 * 1000
 const MOST_DRAFTS = 50
 const DRAFT_LIFE = 30 * 24 * 60 * 60 * 1000
 
@@ -50,6 +52,22 @@ export async function putContent(store: Store, key: string, body: Buffer): Promi
 export async function exists(store: Store, key: string): Promise<boolean> {
   for await (const object of store.list(key)) if (object.key === key) return true
   return false
+}
+
+/**
+ * Makes sure that an archive which is about to be pointed at again is there, and stays: one that may be collected at
+ * any moment is written again and is young.
+ * @returns false when it is gone
+ */
+export async function keepArchive(
+  { store, clock }: PublisherContext,
+  { archive, release }: ReleaseEntry,
+): Promise<boolean> {
+  if (clock() - Date.parse(release.publishedAt) < KEEP_FOR / 2) return exists(store, archive.path)
+  const answer = await store.get(archive.path, { maxBytes: archive.size })
+  if (answer.kind !== 'found') return false
+  await store.touch(archive.path, answer.body)
+  return true
 }
 
 /** Name of the repository, signed by the root key when it was made; it goes into every manifest. */

@@ -1,7 +1,7 @@
 /** Unfinished work. Each run has its own directory, named after its process; those of dead runs are swept. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, readdir, rename, stat } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
@@ -86,7 +86,8 @@ async function abandoned(layout: Layout): Promise<string[]> {
 async function isAbandoned(path: string): Promise<boolean> {
   const owner = ownerOf(path)
   if (owner !== undefined) return isAlive(owner) === false
-  const info = await unlessAbsent(stat(path), undefined)
+  // Never followed: a link that was not renamed to `current` points at nothing from here.
+  const info = await unlessAbsent(lstat(path), undefined)
   return info !== undefined && Date.now() - info.mtimeMs > SETUP_LIFE
 }
 

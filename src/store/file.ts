@@ -22,6 +22,8 @@ import type {
 
 /** Unfinished writes and the lock; never listed. */
 const WORK = '.work'
+/** Nobody writes one object for so long: its writer is dead. Milliseconds. */
+const WRITE_LIFE = 24 * 60 * 60 * 1000
 
 export function openFileStore(directory: string): Store {
   return new FileStore(resolve(directory))
@@ -30,6 +32,7 @@ export function openFileStore(directory: string): Store {
 class FileStore implements Store {
   readonly url: string
   private readonly root: string
+  private isSwept = false
 
   constructor(root: string) {
     this.root = root
@@ -114,6 +117,7 @@ class FileStore implements Store {
       const temporary = join(this.root, WORK, temporaryName('object'))
       await mkdir(dirname(path), { recursive: true })
       await mkdir(dirname(temporary), { recursive: true })
+      await this.sweep()
       try {
         await writeAndSync(temporary, body)
         if (!(await commit(temporary, path))) return { kind: 'conflict' }
@@ -123,6 +127,19 @@ class FileStore implements Store {
         await rm(temporary, { force: true })
       }
     })
+  }
+
+  /** Removes what dead writers left, once in the life of a writer. */
+  private async sweep(): Promise<void> {
+    if (this.isSwept) return
+    this.isSwept = true
+    const names = await readdir(join(this.root, WORK))
+    for (const path of names
+      .filter((name) => name.endsWith('.tmp'))
+      .map((name) => join(this.root, WORK, name))) {
+      const info = await unlessAbsent(stat(path), undefined)
+      if (info !== undefined && Date.now() - info.mtimeMs > WRITE_LIFE) await rm(path, { force: true })
+    }
   }
 
   /** link(2) refuses an existing name, in one step. */

@@ -3,16 +3,18 @@
  * signature under `approvals/`, each further one signs the same bytes; whoever completes the quorum commits.
  */
 
-import { formatInstant, object, parseJson, string } from '../core/parse.ts'
+import { formatInstant, object, parseJson } from '../core/parse.ts'
 import type { Store } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { isSignedBy, type Signer } from './key.ts'
 import {
   encodeMetadata,
   METADATA_LIFE,
+  metadataKey,
   type Signature,
   signatureOf,
   signedBytes,
+  splitMetadata,
   type TargetsSigned,
 } from './metadata.ts'
 import type { KeyHolders } from './root.ts'
@@ -21,6 +23,9 @@ import type { Prepared, View } from './writer.ts'
 /** Nobody finishes what was begun this long ago. Milliseconds. */
 export const APPROVAL_LIFE = 7 * 24 * 60 * 60 * 1000
 const LONGEST_APPROVAL = 16 * 1024 * 1024
+/** Names of versions that dead publishers may have taken before an approval is no longer recognised. */
+const MOST_TAKEN = 100
+const SIGNATURE = /^[0-9a-f]{128}$/
 
 export interface Approval {
   readonly role: string
@@ -32,13 +37,25 @@ export interface Approval {
   readonly begunAt: number
 }
 
-/** The signed part that a first approver proposes: the next version of the role. */
-export function proposal(view: View, role: string, signed: TargetsSigned, now: number): TargetsSigned {
-  const version = (view.snapshot.meta[`${role}.json`]?.version ?? 0) + 1
-  return { ...signed, version, expires: formatInstant(now + METADATA_LIFE) }
+/** The signed part that a first approver proposes: the next version of the role whose name nobody has taken. */
+export async function proposal(
+  store: Store,
+  view: View,
+  role: string,
+  signed: TargetsSigned,
+  now: number,
+): Promise<TargetsSigned> {
+  const next = { ...signed, expires: formatInstant(now + METADATA_LIFE) }
+  for (let version = currentVersion(view, role) + 1; ; version++) {
+    const proposed = { ...next, version }
+    if (!(await isTaken(store, role, proposed))) return proposed
+  }
 }
 
-/** Approvals of a role that are still good: based on its current version, and begun less than seven days ago. */
+/**
+ * Approvals of a role that are still good: based on its current version, and begun less than seven days ago.
+ * What does not look like one is somebody's rubbish, and passed over.
+ */
 export async function openApprovals(
   store: Store,
   view: View,
@@ -46,26 +63,67 @@ export async function openApprovals(
   { keys }: KeyHolders,
   now: number,
 ): Promise<Approval[]> {
-  const current = view.snapshot.meta[`${role}.json`]?.version ?? 0
   const found: Approval[] = []
   for await (const { key } of store.list(`approvals/${role}/`)) {
     const [, sha256] = /\/([0-9a-f]{64})\/role\.json$/.exec(key) ?? []
-    const bytes = sha256 === undefined ? undefined : await store.get(key, { maxBytes: LONGEST_APPROVAL })
-    if (sha256 === undefined || bytes?.kind !== 'found' || sha256Hex(bytes.body) !== sha256) continue
-    const signed = object(parseJson(bytes.body.toString('utf8'), key), key) as TargetsSigned
-    const begunAt = Date.parse(signed.expires) - METADATA_LIFE
-    if (signed._type !== 'targets' || signed.version !== current + 1 || now - begunAt > APPROVAL_LIFE)
+    const answer = sha256 === undefined ? undefined : await store.get(key, { maxBytes: LONGEST_APPROVAL })
+    if (sha256 === undefined || answer?.kind !== 'found' || sha256Hex(answer.body) !== sha256) continue
+    const signed = parseProposal(answer.body)
+    if (signed === undefined || !isNext(signed, currentVersion(view, role)) || !isTimely(signed.expires, now))
       continue
     const signatures: Signature[] = []
     for (const holder of keys) {
-      const answer = await store.get(signatureKey(role, sha256, holder.keyid), { maxBytes: 1024 })
-      if (answer.kind !== 'found') continue
-      const sig = string(answer.body.toString('utf8').trim(), key, /^[0-9a-f]{128}$/)
-      if (isSignedBy(holder, bytes.body, sig)) signatures.push({ keyid: holder.keyid, sig })
+      const stored = await store.get(signatureKey(role, sha256, holder.keyid), { maxBytes: 1024 })
+      const sig = stored.kind === 'found' ? stored.body.toString('utf8').trim() : ''
+      if (SIGNATURE.test(sig) && isSignedBy(holder, answer.body, sig))
+        signatures.push({ keyid: holder.keyid, sig })
     }
-    if (signatures.length > 0) found.push({ role, signed, sha256, signatures, begunAt })
+    if (signatures.length === 0 || (await isTaken(store, role, signed))) continue
+    found.push({ role, signed, sha256, signatures, begunAt: Date.parse(signed.expires) - METADATA_LIFE })
   }
   return found
+}
+
+function currentVersion(view: View, role: string): number {
+  return view.snapshot.meta[`${role}.json`]?.version ?? 0
+}
+
+/** Dead publishers may have taken some names; a version far ahead would wear the numbers out. */
+function isNext({ version }: TargetsSigned, current: number): boolean {
+  return Number.isSafeInteger(version) && version > current && version <= current + MOST_TAKEN
+}
+
+/** Begun at most seven days ago, or by a clock at most seven days ahead: nobody may propose to live longer. */
+function isTimely(expires: string, now: number): boolean {
+  return isRecent(expires, now + METADATA_LIFE)
+}
+
+/** Whether this is an instant at most seven days from `now`. */
+export function isRecent(text: string, now: number): boolean {
+  const time = Date.parse(text)
+  return Math.abs(now - time) <= APPROVAL_LIFE && formatInstant(time) === text
+}
+
+function parseProposal(bytes: Buffer): TargetsSigned | undefined {
+  try {
+    const signed = object(parseJson(bytes.toString('utf8'), 'approval'), 'approval') as TargetsSigned
+    return signed._type === 'targets' && signedBytes(signed).equals(bytes) ? signed : undefined
+  } catch {
+    // No JSON, or none that could be signed.
+    return undefined
+  }
+}
+
+/** Whether somebody has written other content under the name that this version would have. */
+async function isTaken(store: Store, role: string, signed: TargetsSigned): Promise<boolean> {
+  const key = metadataKey(role, signed.version)
+  const answer = await store.get(key, { maxBytes: LONGEST_APPROVAL })
+  if (answer.kind !== 'found') return false
+  try {
+    return !signedBytes(splitMetadata(answer.body, key).signed).equals(signedBytes(signed))
+  } catch {
+    return true
+  }
 }
 
 /** Adds our signatures to a proposal, storing both. */

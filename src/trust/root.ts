@@ -22,7 +22,15 @@ import {
   type TargetsSigned,
   TIMESTAMP_LIFE,
 } from './metadata.ts'
-import { commit, type Edit, type Prepared, readRepository, type View, type WriterOptions } from './writer.ts'
+import {
+  commit,
+  type Edit,
+  type Prepared,
+  readRepository,
+  signersFor,
+  type View,
+  type WriterOptions,
+} from './writer.ts'
 
 export interface KeyHolders {
   readonly keys: readonly PublicKey[]
@@ -224,6 +232,8 @@ function sameRoot(root: RootSigned, wanted: KeySet): boolean {
 /** Step (a). The quorum of targets counts too, because the root key signs them. */
 async function cosign(options: WriterOptions, wanted: KeySet): Promise<void> {
   const { roles } = rootRoles(wanted)
+  // Without one of them the new root would leave a timestamp behind that nobody accepts.
+  signersFor('timestamp', roles.timestamp, options.signers)
   const listed = [...roles.snapshot.keyids, ...roles.targets.keyids]
   const cosigners = options.signers.filter(({ keyid }) => listed.includes(keyid))
   await commit(options, async (view) => {

@@ -1,0 +1,61 @@
+/** What was wrong with a command line, said like every other error. */
+import type { Command, CommanderError } from 'commander'
+import { SkillsctlError } from '../src/core/errors.ts'
+
+/** What people type who know another tool. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  update: 'pull',
+  upgrade: 'pull',
+  sync: 'pull',
+  fetch: 'pull',
+  install: 'join <token>',
+  clone: 'join <token>',
+  undo: 'rollback',
+  push: 'publish',
+  release: 'publish',
+  deploy: 'publish',
+  list: 'releases',
+  ls: 'releases',
+  log: 'history',
+  info: 'status',
+  doctor: 'verify',
+  check: 'pull --check',
+  follow: 'channel <name>',
+  switch: 'channel <name>',
+  key: 'keys',
+}
+
+/** @param args the command line that commander refused */
+export function usageError(error: CommanderError, program: Command, args: readonly string[]): SkillsctlError {
+  const command = addressed(program, args)
+  const help = `${pathOf(command)} --help`
+  // Commander was about to show the help of a command that only has commands.
+  if (error.code === 'commander.help') {
+    return new SkillsctlError('usage', 'which command?', {
+      expected: command.commands.map((sub) => sub.name()).join(', '),
+      hint: `see: ${help}`,
+      cause: error,
+    })
+  }
+  const [first = '', ...rest] = error.message.split('\n')
+  const suggestion = /^\(Did you mean (.+)\?\)$/.exec(rest.join(' '))?.[1]
+  const other = error.code === 'commander.unknownCommand' ? OTHER_WORDS[command.args[0] ?? ''] : undefined
+  const meant = suggestion ?? (other === undefined ? undefined : `${pathOf(command)} ${other}`)
+  return new SkillsctlError('usage', first.replace(/^error: /, '').replace(/\.$/, ''), {
+    hint: meant === undefined ? `see: ${help}` : `did you mean ${meant}? see: ${help}`,
+    cause: error,
+  })
+}
+
+/** The command that the words of the command line lead to. */
+function addressed(program: Command, args: readonly string[]): Command {
+  let command = program
+  for (const word of args) {
+    command = command.commands.find((sub) => sub.name() === word) ?? command
+  }
+  return command
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+}
