@@ -1,0 +1,216 @@
+// `npm run demo`: the main job, end to end, with the real command line on a store that is a directory.
+// Plain Node and git, nothing else. Every step says what it expects and fails the demo when it is not so.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'cli', 'main.js')
+const world = mkdtempSync(join(realpathSync(tmpdir()), 'skillsctl-demo-'))
+const checkout = join(world, 'skills-repo')
+const store = join(world, 'bucket')
+const home = join(world, 'laptop')
+const passphraseFile = join(world, 'passphrase')
+
+/** Nobody's settings: not this user's git configuration, keys, home or credentials. */
+const environment = {
+  PATH: process.env.PATH,
+  HOME: join(world, 'me'),
+  TMPDIR: world,
+  LC_ALL: 'C.UTF-8',
+  NO_COLOR: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+}
+
+let commits = 0
+
+function run(program, args, options = {}) {
+  const { error, status, stdout, stderr } = spawnSync(program, args, {
+    cwd: checkout,
+    env: { ...environment, SKILLSCTL_HOME: home, ...options.env },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  if (error !== undefined) throw error
+  return { exit: status, stdout, stderr }
+}
+
+function git(...args) {
+  const { exit, stderr } = run('git', args)
+  assert.equal(exit, 0, `git ${args.join(' ')}: ${stderr}`)
+}
+
+/** Runs the command line and shows it as a person would see it. */
+function skillsctl(args, { exit: expected = 0, lines = Number.POSITIVE_INFINITY } = {}) {
+  console.log(`$ skillsctl ${args.map(shorten).join(' ')}`)
+  const { exit, stdout, stderr } = run(process.execPath, [MAIN, ...args])
+  const output = `${stdout}${stderr}`.trimEnd().split('\n').map(shorten)
+  for (const line of output.slice(0, lines)) console.log(`  ${line}`)
+  if (output.length > lines) console.log(`  … (${output.length - lines} more lines)`)
+  if (exit !== 0) console.log(`  (exit ${exit})`)
+  assert.equal(exit, expected, `skillsctl ${args[0]} was to exit ${expected}, and did ${exit}`)
+  return stdout + stderr
+}
+
+function shorten(text) {
+  return text.replaceAll(world, '~').replace(/(skillsctl-join-1\.\w{12})[\w-]+/g, '$1…')
+}
+
+function say(text) {
+  console.log(`\n# ${text}`)
+}
+
+/** Commits what `change` did, a day after the commit before. */
+function commit(message, change) {
+  change()
+  commits += 1
+  const date = `2026-01-${10 + commits}T09:00:00Z`
+  environment.GIT_AUTHOR_DATE = date
+  environment.GIT_COMMITTER_DATE = date
+  git('add', '--all')
+  git('commit', '--quiet', '--message', message)
+  console.log(`$ git commit -m '${message}'`)
+}
+
+function skill(name, text) {
+  mkdirSync(join(checkout, 'skills', name), { recursive: true })
+  writeFileSync(
+    join(checkout, 'skills', name, 'SKILL.md'),
+    `---\nname: ${name}\ndescription: ${text}\n---\n\n${`${text}\n`.repeat(20)}`,
+  )
+}
+
+const publish = () => skillsctl(['publish', '--key', join(keysOf(), 'ci.key')])
+const keysOf = () => join(environment.HOME, '.config', 'skillsctl', 'keys', 'acme-skills')
+const installed = (path) => join(home, 'current', 'skills', path)
+const includes = (text, part) => assert.ok(text.includes(part), `expected to read "${part}"`)
+
+function newestBlob() {
+  const blobs = join(store, 'blobs')
+  const known = readdirSync(blobs, { recursive: true, withFileTypes: true })
+  return known
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+}
+
+function demo() {
+  mkdirSync(checkout)
+  mkdirSync(environment.HOME)
+  writeFileSync(passphraseFile, 'four random words, say\n', { mode: 0o600 })
+  git('init', '--quiet', '--initial-branch=main')
+
+  say('A repository of skills, and a bucket (here: a directory)')
+  const created = skillsctl(
+    ['init', pathToFileURL(store).href, '--name', 'acme-skills', '--passphrase-file', passphraseFile],
+    { lines: 10 },
+  )
+  const token = /skillsctl join (\S+)\s+Next:/.exec(created)?.[1] ?? assert.fail('init printed no token')
+
+  say('CI publishes a commit')
+  commit('Two skills', () => {
+    skill('review', 'Read a change as its author would not.')
+    skill('release', 'Ship on a Tuesday.')
+  })
+  publish()
+
+  say('A machine joins with one line')
+  skillsctl(['join', token])
+  assert.ok(existsSync(installed('review/SKILL.md')))
+
+  say('An update, with a skill renamed')
+  commit('Rename review', () => {
+    git('mv', 'skills/review', 'skills/code-review')
+    skill('incident', 'Write the timeline first.')
+  })
+  publish()
+  includes(skillsctl(['pull']), 'review → skills/code-review')
+  assert.ok(existsSync(installed('code-review/SKILL.md')) && !existsSync(installed('review')))
+  includes(skillsctl(['pull']), 'up to date')
+
+  say('Somebody flips one byte of the next archive in the bucket: refused, the machine keeps running')
+  const before = newestBlob()
+  commit('Ship on a Wednesday', () => skill('release', 'Ship on a Wednesday.'))
+  publish()
+  const [archive = assert.fail('no new archive')] = newestBlob().filter((path) => !before.includes(path))
+  flip(archive)
+  includes(skillsctl(['pull'], { exit: 5 }), 'still running')
+  includes(readFileSync(installed('release/SKILL.md'), 'utf8'), 'Tuesday')
+  skillsctl(['status'])
+
+  say('The bucket is mended: the same command goes on')
+  flip(archive)
+  skillsctl(['pull'])
+  includes(readFileSync(installed('release/SKILL.md'), 'utf8'), 'Wednesday')
+
+  say('A local edit is noticed, and kept when an update comes')
+  chmodSync(installed('incident/SKILL.md'), 0o644)
+  appendFileSync(installed('incident/SKILL.md'), 'My own note.\n')
+  console.log("$ echo 'My own note.' >> ~/laptop/current/skills/incident/SKILL.md")
+  skillsctl(['verify'], { exit: 6 })
+  commit('Another skill', () => skill('onboarding', 'Pair on the first day.'))
+  publish()
+  const kept = /set aside in (\S+)/.exec(skillsctl(['pull']))?.[1] ?? assert.fail('nothing was kept')
+  const notes = readdirSync(kept, { recursive: true }).filter((path) => path.endsWith('SKILL.md'))
+  includes(readFileSync(join(kept, notes[0] ?? assert.fail('no file was kept')), 'utf8'), 'My own note.')
+
+  say('Offline: the machine keeps running, and says so')
+  commit('A better timeline', () => skill('incident', 'Write the timeline first, in UTC.'))
+  publish()
+  renameSync(store, `${store}-unplugged`)
+  includes(skillsctl(['pull'], { exit: 7 }), 'still running')
+  skillsctl(['status'])
+
+  say('Back online')
+  renameSync(`${store}-unplugged`, store)
+  skillsctl(['pull'])
+  includes(readFileSync(installed('incident/SKILL.md'), 'utf8'), 'UTC')
+
+  say('Roll back at once; that pins, so the next pull does not undo it')
+  skillsctl(['rollback'])
+  assert.ok(!readFileSync(installed('incident/SKILL.md'), 'utf8').includes('UTC'))
+  includes(skillsctl(['pull']), 'pinned')
+
+  say('Follow the channel again')
+  skillsctl(['unpin'])
+  skillsctl(['pull'])
+  includes(readFileSync(installed('incident/SKILL.md'), 'utf8'), 'UTC')
+  skillsctl(['status'])
+  skillsctl(['history'])
+}
+
+function flip(path) {
+  const bytes = readFileSync(path)
+  const middle = bytes.length >> 1
+  bytes[middle] ^= 1
+  chmodSync(path, 0o644)
+  writeFileSync(path, bytes)
+}
+
+try {
+  demo()
+  console.log('\nAll of it went as it says.')
+} catch (error) {
+  console.error(`\nthe demo failed: ${error instanceof Error ? error.stack : error}`)
+  process.exitCode = 1
+} finally {
+  rmSync(world, { recursive: true, force: true })
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest'
+import { type Activation, lastRuns, runOrder } from '../../src/core/timeline.ts'
+
+/** One activation per minute. */
+function activations(...directories: readonly string[]): Activation[] {
+  return directories.map((to, index) => ({
+    at: `2026-11-20T09:${String(index).padStart(2, '0')}:00Z`,
+    from: directories[index - 1],
+    to,
+    why: 'update',
+    by: 'test',
+  }))
+}
+
+describe('the order of what ran', () => {
+  test.each([
+    ['nothing yet', [], []],
+    ['updates follow each other', ['a', 'b', 'c'], ['a', 'b', 'c']],
+    ['going back drops what was ahead', ['a', 'b', 'c', 'b'], ['a', 'b']],
+    ['going back twice leads one further', ['a', 'b', 'c', 'b', 'a'], ['a']],
+    ['an update after going back follows what it replaced', ['a', 'b', 'c', 'a', 'd'], ['a', 'd']],
+    ['a repair in place changes nothing', ['a', 'b', 'b'], ['a', 'b']],
+    ['forward again after a rollback', ['a', 'b', 'a', 'b'], ['a', 'b']],
+  ])('%s', (_, ran, order) => {
+    expect(runOrder(activations(...ran))).toEqual(order)
+  })
+})
+
+test('a release ran last when it was replaced, or when it became current', () => {
+  const minute = (n: number): number => Date.UTC(2026, 10, 20, 9, n)
+  expect([...lastRuns(activations('a', 'b', 'a'))]).toEqual([
+    ['a', minute(2)],
+    ['b', minute(2)],
+  ])
+})

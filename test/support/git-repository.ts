@@ -1,0 +1,122 @@
+/** Small real git repositories in temp directories, the same commit hashes on every run and machine. */
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+const FIRST_COMMIT = Date.UTC(2026, 0, 1, 9)
+const HOUR_MS = 60 * 60 * 1000
+const LONGEST_OUTPUT = 256 * 1024 * 1024
+
+/** Nothing of the machine's own git configuration, identity or hooks reaches these repositories. */
+const ISOLATED: NodeJS.ProcessEnv = {
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_AUTHOR_NAME: 'Test Author',
+  GIT_AUTHOR_EMAIL: 'author@example.org',
+  GIT_COMMITTER_NAME: 'Test Committer',
+  GIT_COMMITTER_EMAIL: 'committer@example.org',
+}
+
+export interface CommitOptions {
+  /** Author and committer date, `YYYY-MM-DDTHH:MM:SSZ`; each commit is an hour after the one before otherwise. */
+  readonly date?: string
+}
+
+export interface GitRepository extends AsyncDisposable {
+  readonly directory: string
+  /** Writes a file into the working tree, with the directories above it. */
+  write(
+    path: string,
+    content: string | Uint8Array,
+    options?: { readonly executable?: boolean },
+  ): Promise<void>
+  link(path: string, target: string): Promise<void>
+  remove(path: string): Promise<void>
+  move(from: string, to: string): Promise<void>
+  /** Commits everything in the working tree, also when nothing changed. @returns the full hash */
+  commit(message?: string, options?: CommitOptions): Promise<string>
+  /** Runs git here. @returns stdout without its final newline */
+  run(...args: string[]): Promise<string>
+  /** The same, as raw bytes. */
+  bytes(...args: string[]): Promise<Buffer>
+  /** A second repository of its own: a full clone (or, with arguments such as `--depth=1`, less). */
+  clone(target?: string, ...args: string[]): Promise<GitRepository>
+  /** Removes the directory; so does `await using`. */
+  dispose(): Promise<void>
+}
+
+/** @param directory a new temp directory when it is left out */
+export async function createGitRepository(directory?: string): Promise<GitRepository> {
+  const place = directory ?? (await mkdtemp(join(tmpdir(), 'skillsctl-git-')))
+  const repository = openGitRepository(place)
+  await repository.run('init', '--quiet', '--initial-branch=main')
+  return repository
+}
+
+export function openGitRepository(directory: string): GitRepository {
+  let commits = 0
+  const at = (path: string): string => join(directory, path)
+
+  const bytes = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Buffer> => {
+    const { stdout } = await run('git', ['-C', directory, ...args], {
+      encoding: 'buffer',
+      maxBuffer: LONGEST_OUTPUT,
+      env: { ...ambient(), ...ISOLATED, ...env },
+    })
+    return stdout
+  }
+  const text = async (args: readonly string[], env?: NodeJS.ProcessEnv): Promise<string> =>
+    (await bytes(args, env)).toString('utf8').replace(/\n$/, '')
+
+  const repository: GitRepository = {
+    directory,
+    async write(path, content, { executable = false } = {}) {
+      await mkdir(dirname(at(path)), { recursive: true })
+      await writeFile(at(path), content)
+      await chmod(at(path), executable ? 0o755 : 0o644)
+    },
+    async link(path, target) {
+      await mkdir(dirname(at(path)), { recursive: true })
+      await rm(at(path), { force: true })
+      await symlink(target, at(path))
+    },
+    async remove(path) {
+      await rm(at(path), { recursive: true })
+    },
+    async move(from, to) {
+      await mkdir(dirname(at(to)), { recursive: true })
+      await rename(at(from), at(to))
+    },
+    async commit(message = 'change', { date } = {}) {
+      const when = date ?? new Date(FIRST_COMMIT + commits * HOUR_MS).toISOString().replace('.000Z', 'Z')
+      commits += 1
+      await text(['add', '--all', '--force'])
+      await text(['commit', '--quiet', '--allow-empty', '--message', message], {
+        GIT_AUTHOR_DATE: when,
+        GIT_COMMITTER_DATE: when,
+      })
+      return text(['rev-parse', 'HEAD'])
+    },
+    run: (...args) => text(args),
+    bytes: (...args) => bytes(args),
+    async clone(target, ...args) {
+      const place = target ?? (await mkdtemp(join(tmpdir(), 'skillsctl-clone-')))
+      // A file URL: with a plain path git would ignore --depth and share objects by hard link.
+      await text(['clone', '--quiet', ...args, `file://${directory}`, place])
+      return openGitRepository(place)
+    },
+    dispose: () => rm(directory, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => repository.dispose(),
+  }
+  return repository
+}
+
+/** The environment without the variables by which an outer git (a hook, a rebase) would redirect us. */
+function ambient(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')))
+}
