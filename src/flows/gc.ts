@@ -62,13 +62,10 @@ function isKept(key: string, reachable: ReadonlySet<string>): boolean {
 
 /** A publisher that is about to point at an old object has written it again: its time has changed. */
 async function removeIfUntouched(store: Store, { key, modified }: StoredObject): Promise<boolean> {
-  for await (const now of store.list(key)) {
-    if (now.key !== key) continue
-    if (now.modified !== modified) return false
-    await store.remove(key)
-    return true
-  }
-  return false
+  const now = await store.stat(key)
+  if (now?.modified !== modified) return false
+  await store.remove(key)
+  return true
 }
 
 async function reachableKeys(context: PublisherContext): Promise<Set<string>> {

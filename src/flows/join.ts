@@ -6,6 +6,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { errnoOf, unlessAbsent } from '../disk/fault.ts'
 import { type MachineConfig, readConfig, writeConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
+import type { RootPin } from '../trust/reader.ts'
 import type { JoinToken } from '../trust/token.ts'
 import type { MachineContext } from './machine.ts'
 import { type PullReport, pull } from './pull.ts'
@@ -46,7 +47,7 @@ export async function join(
 }
 
 function insistOnSame(known: MachineConfig, wanted: JoinToken, layout: Layout): void {
-  const same = known.store === wanted.store
+  const same = known.store === wanted.store && !contradicts(known.root, wanted.root)
   if (same && known.channel === wanted.channel) return
   throw new SkillsctlError(
     'refused',
@@ -60,6 +61,11 @@ function insistOnSame(known: MachineConfig, wanted: JoinToken, layout: Layout): 
         : `use another home (SKILLSCTL_HOME=…), or remove ${layout.root} first`,
     },
   )
+}
+
+/** Two roots of one version that differ belong to two repositories; of other versions only the chain can tell. */
+function contradicts(known: RootPin, wanted: RootPin): boolean {
+  return known.version !== undefined && known.version === wanted.version && known.sha256 !== wanted.sha256
 }
 
 async function undo(layout: Layout, isNew: boolean): Promise<void> {

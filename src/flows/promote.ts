@@ -13,7 +13,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { resolveVersion } from '../core/version.ts'
 import type { Confirm } from './channel.ts'
-import { channelHistory } from './channel-history.ts'
+import { channelHistory, findInChannel } from './channel-history.ts'
 import { type MoveReport, moveChannel, type Wanted } from './move-channel.ts'
 import { fetchManifest } from './obtain.ts'
 import {
@@ -55,10 +55,10 @@ export async function promote(
     context,
     target,
     async (view, head) => {
-      const history = await entries(context, source, requireHead(await view.head(source), source))
-      const entry = from === SOURCE ? history[0] : resolve(from, history)
-      if (entry === undefined)
-        throw new SkillsctlError('absent', 'nothing was published on canary yet', { subject: from })
+      const newest = requireHead(await view.head(source), source)
+      if (from === SOURCE) return copyTo(context, source, target, newest.entry, head)
+      const history = await entries(context, source, newest)
+      const entry = resolve(from, history)
       refuseStepBack(entry, head, history, target)
       return copyTo(context, source, target, entry, head)
     },
@@ -80,10 +80,11 @@ export async function revert(
     context,
     channel,
     async (_view, head) => {
-      const history = await entries(context, channel, requireHead(head, channel))
-      const [current, ...older] = history
-      const before = older.find(({ manifest }) => manifest.sha256 !== current?.manifest.sha256)
-      const entry = to === undefined ? before : resolve(to, history)
+      const current = requireHead(head, channel)
+      const entry =
+        to === undefined
+          ? await before(context, channel, current)
+          : resolve(to, await entries(context, channel, current))
       if (entry === undefined) {
         throw new SkillsctlError('absent', 'this channel has no earlier release', { subject: channel.name })
       }
@@ -91,6 +92,16 @@ export async function revert(
     },
     confirm,
   )
+}
+
+/** The newest release that is not the head's. */
+async function before(
+  { store }: PublisherContext,
+  channel: Channel,
+  head: ChannelHead,
+): Promise<ReleaseEntry | undefined> {
+  const { sha256 } = head.entry.manifest
+  return findInChannel(store, channel, head, ({ manifest }) => manifest.sha256 !== sha256)
 }
 
 async function entries(

@@ -29,7 +29,6 @@ import { positionOf } from './ancestry.ts'
 import { describeRelease, type PackedRelease, packRelease } from './pack-release.ts'
 import {
   changesBetween,
-  exists,
   GRACE,
   headManifest,
   moveHead,
@@ -154,7 +153,7 @@ async function archiveFor(
   { digest, archive }: PackedRelease,
 ): Promise<ArchiveRef> {
   const known = head?.history.find(({ manifest }) => manifest.sha256 === digest.sha256)
-  return known !== undefined && (await exists(store, known.archive.path)) ? known.archive : archive
+  return known !== undefined && (await store.stat(known.archive.path)) !== undefined ? known.archive : archive
 }
 
 /** Content first. @returns whether the store had the archive already */
@@ -193,7 +192,9 @@ async function point(
     context,
     async (view) => {
       const head = await view.head(channel)
-      if ((await positionOf(source, context.store, head, options)) === 'superseded') outcome = 'superseded'
+      const same = head?.entry.manifest.sha256 === since?.entry.manifest.sha256
+      const position = same ? 'ahead' : await positionOf(source, context.store, head, options)
+      if (position === 'superseded') outcome = position
       else if (head?.entry.manifest.sha256 === packed.digest.sha256) outcome = 'unchanged'
       else outcome = 'published'
       if (outcome !== 'published') return undefined
@@ -202,7 +203,6 @@ async function point(
         uploadedAt = context.clock()
         await upload()
       }
-      const same = head?.entry.manifest.sha256 === since?.entry.manifest.sha256
       const entry: ReleaseEntry = {
         release: {
           version: packed.manifest.version,

@@ -48,12 +48,6 @@ export async function putContent(store: Store, key: string, body: Buffer): Promi
   return 'known'
 }
 
-/** Whether the store has this object. Slow: asks for a listing. */
-export async function exists(store: Store, key: string): Promise<boolean> {
-  for await (const object of store.list(key)) if (object.key === key) return true
-  return false
-}
-
 /**
  * Makes sure that an archive which is about to be pointed at again is there, and stays: one that may be collected at
  * any moment is written again and is young.
@@ -63,7 +57,8 @@ export async function keepArchive(
   { store, clock }: PublisherContext,
   { archive, release }: ReleaseEntry,
 ): Promise<boolean> {
-  if (clock() - Date.parse(release.publishedAt) < KEEP_FOR / 2) return exists(store, archive.path)
+  const isSafe = clock() - Date.parse(release.publishedAt) < KEEP_FOR / 2
+  if (isSafe) return (await store.stat(archive.path)) !== undefined
   const answer = await store.get(archive.path, { maxBytes: archive.size })
   if (answer.kind !== 'found') return false
   await store.touch(archive.path, answer.body)

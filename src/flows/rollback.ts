@@ -3,10 +3,9 @@ import type { ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
-import { runOrder } from '../core/timeline.ts'
-import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
-import { currentRelease, findIntact, type Installed, readInstalled } from '../home/releases.ts'
+import { ranHere } from '../home/ran.ts'
+import { currentRelease, findIntact, type Installed } from '../home/releases.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import { type Machine, type MachineContext, openMachine, remember } from './machine.ts'
 import {
@@ -82,11 +81,8 @@ function pinnedTo({ release, manifest }: ReleaseEntry): Partial<MachineState> {
 /** What ran before the current release; after a rollback, one further back. */
 async function ranBefore({ layout }: Machine): Promise<Installed> {
   const current = currentRelease(layout)
-  const order = runOrder(await readHistory(layout))
-  for (const directory of order.reverse()) {
-    const installed = directory === current?.directory ? undefined : readInstalled(layout, directory)
-    if (installed !== undefined && installed.manifest !== current?.manifest) return installed
-  }
+  const before = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
+  if (before !== undefined) return before
   throw new SkillsctlError('absent', 'no release ran here before this one', {
     hint: 'name one of the channel: skillsctl releases, then skillsctl rollback <version>',
   })

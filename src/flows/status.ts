@@ -1,10 +1,11 @@
 /** `skillsctl status` and `history`: what this machine runs and knows. Reads the home only. */
 import type { Freshness } from '../core/freshness.ts'
 import { treeSize } from '../core/manifest.ts'
-import { type Activation, runOrder } from '../core/timeline.ts'
+import type { Activation } from '../core/timeline.ts'
 import { requireConfig } from '../home/config.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { readHistory } from '../home/history.ts'
+import { ranHere } from '../home/ran.ts'
 import { currentRelease, type Installed, listInstalled } from '../home/releases.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
@@ -35,13 +36,14 @@ export async function status(context: MachineContext): Promise<StatusReport> {
   const current = currentRelease(layout)
   const drift = current === undefined ? [] : findDrift(layout, current)
   const freshness = freshnessOf(machine)
+  const previous = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
   return {
     home: layout.root,
     store: config.store,
     channel: config.channel,
     machine: config.machine,
     current: current && { ...nameOf(current), commit: current.content.source.commit, path: layout.current },
-    previous: previousOf(installed, current, await readHistory(layout)),
+    previous: previous && nameOf(previous),
     head: state.head,
     pin: state.pin,
     freshness,
@@ -54,18 +56,6 @@ export async function status(context: MachineContext): Promise<StatusReport> {
 
 function nameOf({ version, manifest }: ReleaseName): ReleaseName {
   return { version, manifest }
-}
-
-function previousOf(
-  installed: readonly Installed[],
-  current: Installed | undefined,
-  activations: readonly Activation[],
-): ReleaseName | undefined {
-  const before = runOrder(activations)
-    .reverse()
-    .flatMap((directory) => installed.find((release) => release.directory === directory) ?? [])
-    .find((release) => release.directory !== current?.directory)
-  return before && nameOf(before)
 }
 
 function reasons(

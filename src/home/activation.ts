@@ -58,8 +58,8 @@ async function replaceLink(layout: Layout, directory: string): Promise<void> {
   try {
     await symlink(`releases/${directory}`, link)
     const there = await unlessAbsent(lstat(layout.current), undefined)
-    if (there?.isDirectory() === true) {
-      // A real directory in its place is somebody's copy: nothing of ours, so it is kept.
+    if (there !== undefined && !there.isSymbolicLink()) {
+      // A real directory or file in its place is somebody's copy: nothing of ours, so it is kept.
       await rename(layout.current, join(layout.kept, `current-${Date.now().toString(36)}`))
     }
     await rename(link, layout.current)

@@ -1,13 +1,21 @@
 /** What somebody changed in an installed release, and keeping it (SPEC.md, "Local edits"). */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import {
+  type Dirent,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { cp, mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { compareBytes } from '../core/canonical.ts'
 import type { Entry, FileEntry } from '../core/manifest.ts'
 import { isScratch } from '../core/scratch.ts'
 import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
+import { errnoOf, onDisk, systemError, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { type Layout, statPath } from './layout.ts'
 import type { Installed } from './releases.ts'
@@ -22,11 +30,25 @@ export interface Drift {
  * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
  * @param full hash every file whatever its record says
  * @param root where the release lies; it may have been moved away
+ * @throws SkillsctlError `failed` for what may not be read
  */
 export function findDrift(
   layout: Layout,
+  installed: Installed,
+  { full = false, root = join(layout.releases, installed.directory) }: { full?: boolean; root?: string } = {},
+): Drift[] {
+  try {
+    return compareWithManifest(layout, installed, full, root)
+  } catch (error) {
+    throw systemError(error, root)
+  }
+}
+
+function compareWithManifest(
+  layout: Layout,
   { directory, content: { files } }: Installed,
-  { full = false, root = join(layout.releases, directory) }: { full?: boolean; root?: string } = {},
+  full: boolean,
+  root: string,
 ): Drift[] {
   const record = full ? new Map<string, string>() : readRecord(layout, directory)
   const drift: Drift[] = []
@@ -52,9 +74,9 @@ function readRecord(layout: Layout, directory: string): StatRecord {
 }
 
 function driftOf(path: string, entry: Entry, record: StatRecord): Drift['kind'] | undefined {
-  if (entry.mode === 'link') return linkTarget(path) === entry.target ? undefined : 'modified'
   const stamp = stampOf(path)
   if (stamp === undefined) return 'deleted'
+  if (entry.mode === 'link') return linkTarget(path) === entry.target ? undefined : 'modified'
   return stamp === record.get(entry.path) ? undefined : contentDrift(path, entry)
 }
 
@@ -78,12 +100,17 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
+/** Files and links. Nobody's work is in a socket or a pipe. */
 function* walk(root: string, prefix: string): Generator<string> {
   for (const entry of readdirSync(join(root, prefix), { withFileTypes: true })) {
     const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
     if (entry.isDirectory()) yield* walk(root, path)
-    else yield path
+    else if (isKeepable(entry)) yield path
   }
+}
+
+function isKeepable(entry: Stats | Dirent): boolean {
+  return entry.isFile() || entry.isSymbolicLink() || entry.isDirectory()
 }
 
 /**
@@ -99,7 +126,8 @@ export async function keepEdits(
 ): Promise<string | undefined> {
   const edits = drift.filter(({ kind }) => kind !== 'mode')
   if (edits.length === 0) return undefined
-  const name = `${installed.directory}-${digestOf(root, edits)}`
+  const digest = await onDisk(root, async () => digestOf(root, edits))
+  const name = `${installed.directory}-${digest}`
   const kept = join(layout.kept, name)
   return onDisk(kept, async () => {
     if (
@@ -117,12 +145,14 @@ export async function keepEdits(
       await cp(join(root, path), join(temporary, 'files', path), {
         recursive: true,
         verbatimSymlinks: true,
+        filter: (source) => isKeepable(lstatSync(source)),
         preserveTimestamps: true,
       })
     }
     const list = { release: installed.version, manifest: installed.manifest, edits }
     await writeAndSync(join(temporary, 'edits.json'), `${JSON.stringify(list, null, 2)}\n`)
-    await syncTree(temporary, [...walk(temporary, '')])
+    const files = [...walk(temporary, '')].filter((path) => lstatSync(join(temporary, path)).isFile())
+    await syncTree(temporary, files)
     await rename(temporary, kept)
     await syncDirectory(layout.kept)
     return kept

@@ -26,9 +26,15 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
   const directory = join(layout.staging, `run-${process.pid}-${randomBytes(6).toString('hex')}`)
   const tree = join(directory, 'tree')
   await onDisk(directory, async () => {
-    await mkdir(directory)
-    await writeAndSync(join(directory, OWNER), JSON.stringify(ownIdentity()))
-    await mkdir(tree)
+    try {
+      await mkdir(directory)
+      await writeAndSync(join(directory, OWNER), JSON.stringify(ownIdentity()))
+      await mkdir(tree)
+    } catch (error) {
+      // Ours, and we live on: nobody else would sweep it.
+      await removeTree(directory)
+      throw error
+    }
   })
   return {
     directory,

@@ -5,13 +5,20 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Entry } from '../core/manifest.ts'
+import { errnoOf } from '../disk/fault.ts'
 
 export type StatRecord = ReadonlyMap<string, string>
 
 /** What is recorded of one file; undefined when it is not there. */
 export function stampOf(path: string): string | undefined {
-  const info = lstatSync(path, { throwIfNoEntry: false })
-  return info === undefined ? undefined : [info.size, info.mtimeMs, info.ctimeMs, info.ino].join(' ')
+  try {
+    const info = lstatSync(path, { throwIfNoEntry: false })
+    return info === undefined ? undefined : [info.size, info.mtimeMs, info.ctimeMs, info.ino].join(' ')
+  } catch (error) {
+    // A file has taken the place of one of its directories.
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
 }
 
 export function recordStats(directory: string, files: readonly Entry[]): string {

@@ -1,6 +1,6 @@
 /** A store in a directory: a NAS, a USB stick, the embedded default. Several processes may write at once. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Dirent } from 'node:fs'
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -83,13 +83,22 @@ class FileStore implements Store {
     })
   }
 
+  async stat(key: string): Promise<StoredObject | undefined> {
+    return this.guard(key, async () => {
+      const info = await unlessAbsent(stat(this.pathOf(key)), undefined)
+      return info?.isFile() === true ? { key, size: info.size, modified: info.mtimeMs } : undefined
+    })
+  }
+
   async *list(prefix: string): AsyncGenerator<StoredObject> {
     const slash = prefix.lastIndexOf('/')
-    for await (const path of walk(this.pathOf(prefix.slice(0, Math.max(slash, 0))))) {
+    const read = (directory: string): Promise<Dirent[]> =>
+      this.guard(prefix, () => unlessAbsent(readdir(directory, { withFileTypes: true }), []))
+    for await (const path of walk(this.pathOf(prefix.slice(0, Math.max(slash, 0))), read)) {
       const key = relative(this.root, path).split(sep).join('/')
       if (!key.startsWith(prefix) || key.startsWith(`${WORK}/`)) continue
-      const info = await this.guard(key, () => unlessAbsent(stat(path), undefined))
-      if (info !== undefined) yield { key, size: info.size, modified: info.mtimeMs }
+      const object = await this.stat(key)
+      if (object !== undefined) yield object
     }
   }
 
@@ -185,11 +194,13 @@ function etagOf(body: Buffer): string {
   return `"${createHash('sha256').update(body).digest('hex')}"`
 }
 
-async function* walk(directory: string): AsyncGenerator<string> {
-  const entries = await unlessAbsent(readdir(directory, { withFileTypes: true }), [])
-  for (const entry of entries) {
+async function* walk(
+  directory: string,
+  read: (directory: string) => Promise<Dirent[]>,
+): AsyncGenerator<string> {
+  for (const entry of await read(directory)) {
     const path = join(directory, entry.name)
-    if (entry.isDirectory()) yield* walk(path)
+    if (entry.isDirectory()) yield* walk(path, read)
     else yield path
   }
 }

@@ -6,10 +6,11 @@ import { isWritable } from './store.ts'
 
 /** No new attempt starts after this. Milliseconds. */
 const PATIENCE = 8_000
+/** A machine that is offline shall know it within a second; what was only a hiccup is over by then. */
 const RETRY = {
-  retries: 3,
+  retries: 2,
   minTimeout: 100,
-  maxTimeout: 2_000,
+  maxTimeout: 1_000,
   factor: 3,
   randomize: true,
   maxRetryTime: PATIENCE,
@@ -30,6 +31,7 @@ export function withRetries(store: ReadableStore): ReadableStore {
     ...readable,
     put: (key: string, body: Buffer, condition: Condition) => putOnce(store, key, body, condition),
     touch: (key: string, body: Buffer) => pRetry(() => store.touch(key, body), RETRY),
+    stat: (key: string) => pRetry(() => store.stat(key), RETRY),
     list: (prefix: string) => store.list(prefix),
     remove: (key: string) => pRetry(() => store.remove(key), RETRY),
   }

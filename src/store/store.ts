@@ -63,6 +63,8 @@ export interface Store extends ReadableStore {
    * the garbage collector.
    */
   touch(key: string, body: Buffer): Promise<void>
+  /** Whether and since when an object is there, without its content. */
+  stat(key: string): Promise<StoredObject | undefined>
   /** Objects whose key starts with `prefix`, in no promised order. Slow; never on a hot path. */
   list(prefix: string): AsyncIterable<StoredObject>
   /** Removes the object; one that is not there is fine. */

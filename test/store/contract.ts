@@ -301,6 +301,13 @@ export function describeStoreContract(name: string, open: () => Promise<OpenedSt
       }
     })
 
+    test('tells size and time of an object, the same as its listing, or that there is none', async () => {
+      await create('a/b', 'one')
+      expect(await store.stat('a/b')).toEqual({ key: 'a/b', size: 3, modified: await modifiedOf('a/b') })
+      expect(await store.stat('a')).toBeUndefined()
+      expect(await store.stat('a/c')).toBeUndefined()
+    })
+
     test('lists nothing in an empty store', async () => {
       expect(await list('')).toEqual([])
     })

@@ -74,6 +74,10 @@ export class LyingStore implements Store {
     return this.#truth.touch(key, body)
   }
 
+  stat(key: string): Promise<StoredObject | undefined> {
+    return this.#truth.stat(key)
+  }
+
   async *list(prefix: string): AsyncGenerator<StoredObject> {
     await this.#note('list', prefix)
     yield* this.#truth.list(prefix)

@@ -55,6 +55,11 @@ export class MemoryStore implements Store {
     this.#write(key, body)
   }
 
+  async stat(key: string): Promise<StoredObject | undefined> {
+    const entry = this.#entries.get(key)
+    return entry === undefined ? undefined : { key, size: entry.body.length, modified: entry.modified }
+  }
+
   async *list(prefix: string): AsyncGenerator<StoredObject> {
     for (const [key, { body, modified }] of [...this.#entries]) {
       if (key.startsWith(prefix)) yield { key, size: body.length, modified }
