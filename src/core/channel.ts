@@ -47,6 +47,10 @@ export interface ReleaseEntry {
   readonly archive: ArchiveRef
   readonly changes: Changes
   readonly manifest: DigestRef
+  /** Features that a client must know to install it. */
+  readonly requires?: readonly string[]
+  /** Fields of a newer skillsctl, kept for a rewrite. */
+  readonly extra?: Fields
 }
 
 export interface ChannelHead {
@@ -135,23 +139,32 @@ export function historyKey(channel: Channel, sha256: string): string {
  */
 export function parseHead(custom: unknown, manifest: DigestRef, subject: string): ChannelHead {
   const fields = object(custom, subject)
-  const requires = list(fields['requires'] ?? [], `${subject}.requires`, 100)
-  const unknown = requires.filter((name) => !KNOWN_REQUIREMENTS.includes(String(name)))
-  if (unknown.length > 0) {
-    throw new SkillsctlError('unsupported', 'this release needs a newer skillsctl', {
-      subject,
-      found: `requires ${unknown.join(', ')}`,
-      hint: 'install a newer skillsctl; the installed release keeps running',
-    })
-  }
+  // First of all: a release that needs more may have another shape.
+  checkRequirements(requiresOf(fields, subject), subject)
+  const entry = parseEntry({ ...fields, manifest }, subject)
   return {
-    entry: parseEntry({ ...fields, manifest }, subject),
+    entry,
     history: list(fields['history'] ?? [], `${subject}.history`, 1000).map((value) =>
       parseEntry(value, `${subject}.history`),
     ),
     older: optional(fields['older'], `${subject}.older`, parseDigestRef),
     raw: fields,
   }
+}
+
+function requiresOf(fields: Fields, subject: string): string[] {
+  return list(fields['requires'] ?? [], `${subject}.requires`, 100).map(String)
+}
+
+/** @throws SkillsctlError `unsupported` when a release needs what this skillsctl does not know */
+export function checkRequirements(requires: readonly string[], subject: string): void {
+  const unknown = requires.filter((name) => !KNOWN_REQUIREMENTS.includes(name))
+  if (unknown.length === 0) return
+  throw new SkillsctlError('unsupported', 'this release needs a newer skillsctl', {
+    subject,
+    found: `requires ${unknown.join(', ')}`,
+    hint: 'install a newer skillsctl; the installed release keeps running',
+  })
 }
 
 function parseEntry(value: unknown, subject: string): ReleaseEntry {
@@ -177,7 +190,23 @@ function parseEntry(value: unknown, subject: string): ReleaseEntry {
     },
     changes: parseChanges(fields['changes'], `${subject}.changes`),
     manifest: parseDigestRef(fields['manifest'], `${subject}.manifest`, LONGEST_MANIFEST),
+    ...unlessEmpty('requires', requiresOf(fields, subject)),
+    ...unlessEmpty(
+      'extra',
+      Object.fromEntries(Object.entries(fields).filter(([name]) => !KNOWN_FIELDS.includes(name))),
+    ),
   }
+}
+
+function unlessEmpty<K extends string, T extends object>(key: K, value: T): { readonly [name in K]?: T } {
+  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as { readonly [name in K]?: T })
+}
+
+const KNOWN_FIELDS = ['release', 'archive', 'changes', 'manifest', 'requires', 'history', 'older']
+
+/** An entry as it is written into `history` and its pages. */
+function entryFields({ extra, requires = [], ...fields }: ReleaseEntry): object {
+  return { ...extra, ...fields, ...(requires.length === 0 ? {} : { requires }) }
 }
 
 function parseDigestRef(value: unknown, subject: string, most: number = LONGEST_PAGE): DigestRef {
@@ -210,7 +239,7 @@ export function parsePage(text: string, subject: string): HistoryPage {
 }
 
 export function pageFields(page: HistoryPage): JsonObject {
-  return asJson({ format: HISTORY_FORMAT, entries: page.entries, older: page.older })
+  return asJson({ format: HISTORY_FORMAT, entries: page.entries.map(entryFields), older: page.older })
 }
 
 /** The new `custom`, and the history page that has to be written first when the inline history overflows. */
@@ -233,14 +262,15 @@ export function advance(
   const past = head === undefined ? [] : [head.entry, ...head.history]
   const overflow = past.slice(INLINE_HISTORY)
   const page = overflow.length === 0 ? undefined : continuePage(overflow, head?.older, olderPage)
-  const { manifest: _manifest, ...fields } = entry
+  const { manifest: _manifest, extra, requires = [], ...fields } = entry
   const older = page === undefined ? head?.older : pageRef(page)
   return {
     custom: asJson({
-      requires: [],
       ...head?.raw,
+      ...extra,
       ...fields,
-      history: past.slice(0, INLINE_HISTORY),
+      requires,
+      history: past.slice(0, INLINE_HISTORY).map(entryFields),
       older,
     }),
     page,

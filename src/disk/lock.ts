@@ -3,7 +3,7 @@
  * over the network (DESIGN §4).
  */
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, readFile, rm, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SkillsctlError } from '../core/errors.ts'
 import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
@@ -99,23 +99,22 @@ function parseHolder(content: string): ProcessIdentity | undefined {
 }
 
 /**
- * Removes an abandoned lock. Two waiters may both have judged it so: each moves it away first and looks at what
- * it moved, so that the slower one gives a fresh lock back instead of removing it.
+ * Removes an abandoned lock. Two waiters may both have judged it so, and the slower one must not remove the lock
+ * that somebody took meanwhile: only who holds the second file may look again and remove.
  */
 async function clear(path: string, abandoned: string): Promise<void> {
-  const aside = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  await unlessAbsent(rename(path, aside), undefined)
-  const moved = await unlessAbsent(readFile(aside, 'utf8'), undefined)
-  if (moved !== undefined && moved !== abandoned) await giveBack(aside, path)
-  await rm(aside, { force: true })
-}
-
-async function giveBack(aside: string, path: string): Promise<void> {
+  const guard = `${path}.clearing`
+  if (!(await create(guard, ''))) {
+    const held = await read(guard)
+    // Held for two system calls; one that is older belongs to somebody who died between them.
+    if (held !== undefined && held.age > EMPTY_LIFE) await rm(guard, { force: true })
+    else await delay(POLL)
+    return
+  }
   try {
-    await link(aside, path)
-  } catch (error) {
-    // A third one took the lock meanwhile: whoever we moved aside finds it changed and leaves it alone.
-    if (errnoOf(error) !== 'EEXIST') throw error
+    if ((await read(path))?.content === abandoned) await rm(path, { force: true })
+  } finally {
+    await rm(guard, { force: true })
   }
 }
 

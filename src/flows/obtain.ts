@@ -3,7 +3,7 @@
  * Each step takes what the one before returned; "verified" is a type that only its verifier makes.
  */
 import type { Channel, ReleaseEntry } from '../core/channel.ts'
-import { manifestKey } from '../core/channel.ts'
+import { checkRequirements, manifestKey } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Steps } from '../core/events.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
@@ -38,6 +38,7 @@ export async function obtain(
   area: StagingArea,
   step: Steps,
 ): Promise<Staged> {
+  checkRequirements(wanted.entry.requires ?? [], wanted.entry.release.version)
   const [manifest, archive] = await step('fetch', () =>
     together(fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)),
   )
