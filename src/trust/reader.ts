@@ -7,7 +7,7 @@ import { isError, SkillsctlError } from '../core/errors.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { Etag, ReadableStore } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
-import { type HeadHint, metadataKey, signedPart, type TimestampSigned } from './metadata.ts'
+import { type HeadHint, metadataKey, type RootSigned, signedPart, type TimestampSigned } from './metadata.ts'
 import { fetchTimestamp, type Timestamp } from './probe.ts'
 import { Verifier } from './verifier.ts'
 
@@ -31,6 +31,8 @@ export interface ReaderOptions {
   readonly pin: RootPin
   /** Milliseconds since the epoch; `NEVER_EXPIRES` for a publisher, who must be able to mend what expired. */
   readonly now: number
+  /** Let the root before the newest judge the rest, if the newest does not accept it. For changing keys only. */
+  readonly acceptFormerRoot?: boolean
 }
 
 export const NEVER_EXPIRES = 0
@@ -45,6 +47,8 @@ export class RepositoryReader {
   private readonly options: ReaderOptions
   private readonly accepted = new Map<string, Buffer>()
   private verifier: Verifier
+  private formerRoot: Buffer | undefined
+  private leftBehind = false
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
 
@@ -66,7 +70,12 @@ export class RepositoryReader {
   }
 
   get rootVersion(): number {
-    return this.verifier.root.version
+    return signedPart<RootSigned>(this.bytes('root')).version
+  }
+
+  /** Whether only the root before the newest accepts the timestamp (`acceptFormerRoot`). */
+  get isLeftBehind(): boolean {
+    return this.leftBehind
   }
 
   get rootSha256(): string {
@@ -123,7 +132,7 @@ export class RepositoryReader {
    */
   async refresh(timestamp?: Timestamp): Promise<void> {
     const [fetched] = await Promise.all([timestamp ?? fetchTimestamp(this.options.store), this.followRoots()])
-    await this.acceptTimestamp(fetched)
+    await this.acceptByAnyRoot(fetched)
     await this.updateSnapshot()
     await this.updateTargets()
   }
@@ -164,6 +173,7 @@ export class RepositoryReader {
       const next = await this.fetchRoot(this.rootVersion + 1)
       if (next === undefined) return
       this.verifier.updateRoot(next)
+      this.formerRoot = this.bytes('root')
       await this.accept('root', next)
       // What an older root had accepted is judged anew: its keys may have been revoked.
       this.verifier = new Verifier(next, this.options.now)
@@ -178,15 +188,27 @@ export class RepositoryReader {
   }
 
   /** Judges a timestamp by the current root and by the one accepted before. */
-  private async acceptTimestamp(timestamp: Timestamp): Promise<void> {
+  private async acceptTimestamp(timestamp: Timestamp, root: Buffer = this.bytes('root')): Promise<void> {
     if (this.timestamp === timestamp && this.verifier.timestamp !== undefined) return
-    this.verifier = new Verifier(this.bytes('root'), this.options.now)
+    this.verifier = new Verifier(root, this.options.now)
     const cached = await this.options.cache.read('timestamp')
     if (cached !== undefined) this.recall(() => this.verifier.updateTimestamp(cached))
     const isNew = this.verifier.updateTimestamp(timestamp.body)
     this.timestamp = timestamp
     if (isNew) await this.accept('timestamp', timestamp.body)
     else this.accepted.set('timestamp', cached ?? timestamp.body)
+  }
+
+  /** A publisher with the old keys may land between a new root and what it demands; who changes keys mends that. */
+  private async acceptByAnyRoot(timestamp: Timestamp): Promise<void> {
+    try {
+      await this.acceptTimestamp(timestamp)
+    } catch (error) {
+      const former = this.options.acceptFormerRoot === true ? this.formerRoot : undefined
+      if (former === undefined || !isError(error, 'untrusted')) throw error
+      await this.acceptTimestamp(timestamp, former)
+      this.leftBehind = true
+    }
   }
 
   private async updateSnapshot(): Promise<void> {

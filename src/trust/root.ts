@@ -190,9 +190,10 @@ export interface KeyChange {
  * @returns the root in force afterwards
  */
 export async function changeKeys(
-  options: WriterOptions,
+  context: WriterOptions,
   { next, prepare, renew = false }: KeyChange,
 ): Promise<RootDigest> {
+  const options = { ...context, acceptFormerRoot: true }
   const { view } = await readRepository(options)
   const wanted = next(keySet(view))
   checkKeySet(wanted)
@@ -244,8 +245,9 @@ async function cosign(options: WriterOptions, wanted: KeySet): Promise<void> {
 }
 
 /** Step (b). @throws SkillsctlError `refused` without both quorums, `raced` when somebody else wrote this version */
-async function writeRoot({ store, pin, signers, clock }: WriterOptions, wanted: KeySet): Promise<void> {
-  const { view } = await readRepository({ store, pin })
+async function writeRoot(options: WriterOptions, wanted: KeySet): Promise<void> {
+  const { store, signers, clock } = options
+  const { view } = await readRepository(options)
   const roles = rootRoles(wanted)
   const version = view.root.version + 1
   const signed: RootSigned = {
@@ -297,7 +299,8 @@ async function resign(
     if (ready === undefined) edits.push({ role, signed: await view.role(role) })
     else prepared.push(ready)
   }
-  return edits.length + prepared.length === 0 ? undefined : { edits, prepared }
+  const isDone = edits.length + prepared.length === 0 && !view.isLeftBehind
+  return isDone ? undefined : { edits, prepared }
 }
 
 /** Whether the stored metadata of a role carries signatures of exactly keys that stay, enough of them. */

@@ -33,6 +33,8 @@ export interface WriterOptions {
   readonly signers: readonly Signer[]
   /** Milliseconds since the epoch. */
   readonly clock: () => number
+  /** See `ReaderOptions`. */
+  readonly acceptFormerRoot?: boolean
 }
 
 /** The repository as it verifies right now. */
@@ -42,6 +44,8 @@ export interface View {
   readonly snapshot: SnapshotSigned
   readonly targets: TargetsSigned
   readonly timestamp: TimestampSigned
+  /** The newest root does not accept what is in force: it has to be signed anew. */
+  readonly isLeftBehind: boolean
   role(role: string): Promise<TargetsSigned>
   head(channel: Channel): Promise<ChannelHead | undefined>
 }
@@ -105,11 +109,14 @@ export async function commit(
 export async function readRepository({
   store,
   pin,
+  acceptFormerRoot = false,
 }: {
   store: ReadableStore
   pin: RootPin
+  acceptFormerRoot?: boolean
 }): Promise<Reading> {
-  const reader = await RepositoryReader.open({ store, pin, cache: memoryCache(), now: NEVER_EXPIRES })
+  const cache = memoryCache()
+  const reader = await RepositoryReader.open({ store, pin, cache, now: NEVER_EXPIRES, acceptFormerRoot })
   await reader.refresh()
   const view: View = {
     root: signedPart(reader.bytes('root')),
@@ -117,6 +124,7 @@ export async function readRepository({
     snapshot: signedPart(reader.bytes('snapshot')),
     targets: signedPart(reader.bytes('targets')),
     timestamp: reader.stamp,
+    isLeftBehind: reader.isLeftBehind,
     role: async (role) => {
       await reader.role(role)
       return signedPart(reader.bytes(role))
