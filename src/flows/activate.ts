@@ -2,7 +2,7 @@
  * The last steps of every flow that changes what runs here, all under the lock: keep local edits, place, switch,
  * note, tidy (DESIGN §5).
  */
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
 import { confirmHistory, switchCurrent } from '../home/activation.ts'
@@ -10,7 +10,7 @@ import { findDrift, keepEdits } from '../home/drift.ts'
 import { currentRelease, findIntact, type Installed, placeRelease, type Staged } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, type ReleaseName, updateState } from '../home/state.ts'
-import { tidyHome } from '../home/tidy.ts'
+import { type Tidied, tidyHome } from '../home/tidy.ts'
 import type { Machine } from './machine.ts'
 
 export interface ActivationRequest {
@@ -49,7 +49,7 @@ export async function activate(
   if (request.before !== undefined) await updateState(layout, request.before)
   if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
   if (request.after !== undefined) await updateState(layout, await request.after())
-  const tidied = await tidyHome(layout, area.directory, now())
+  const tidied = await tidyOrTell(machine, area)
   return {
     current: nameOf(target),
     previous: previous && nameOf(previous),
@@ -70,6 +70,18 @@ export async function finishInterrupted({ layout, by, now }: Machine): Promise<r
       return (await tidyHome(layout, area.directory, now())).kept
     }),
   )
+}
+
+/** The release runs already: what cannot be cleared away is worth a word, not a failure. */
+async function tidyOrTell({ layout, emit, now }: Machine, area: StagingArea): Promise<Tidied> {
+  try {
+    return await tidyHome(layout, area.directory, now())
+  } catch (error) {
+    if (!isError(error)) throw error
+    const message = `could not clear away old releases: ${error.message} (${error.subject ?? layout.root})`
+    emit({ flow: 'tidy', step: 'tidy', status: 'warning', message })
+    return { removed: [], kept: [] }
+  }
 }
 
 /** The current copy if it is this release, whatever was edited in it; else an untouched one. */

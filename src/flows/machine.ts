@@ -66,6 +66,7 @@ export function learned(
   const { 'x-signed-at': signedAt, expires } = reader.stamp
   return {
     checkedAt: formatInstant(machine.now()),
+    ...(reader.isRefreshed ? { rootCheckedAt: formatInstant(machine.now()) } : {}),
     signedAt: typeof signedAt === 'string' ? signedAt : undefined,
     expiresAt: expires,
     problem: undefined,

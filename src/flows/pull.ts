@@ -59,6 +59,9 @@ export interface PullReport {
   readonly problem?: SkillsctlError
 }
 
+/** Milliseconds. */
+const ROOT_DUE = 24 * 60 * 60 * 1000
+
 /**
  * Brings this machine to what its channel says. Whatever fails, the installed release keeps running.
  * @throws SkillsctlError `usage` when the machine has not joined, `locked`; all else is in the report
@@ -131,7 +134,7 @@ async function findTarget(
   const { pin } = machine.state
   const hint = await reader.peek(timestamp, machine.channel)
   if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
-    return { head: nameOf(installed), reason: 'current' }
+    if (!isRootDue(machine)) return { head: nameOf(installed), reason: 'current' }
   }
   await reader.refresh(timestamp)
   const channelHead = await reader.head(machine.channel)
@@ -150,6 +153,11 @@ async function findTarget(
   if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
   if (head.manifest === installed?.manifest) return { head, reason: 'current' }
   return { head, target: { ...head, entry: channelHead.entry } }
+}
+
+/** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */
+function isRootDue({ state, now }: Machine): boolean {
+  return state.rootCheckedAt === undefined || now() - Date.parse(state.rootCheckedAt) > ROOT_DUE
 }
 
 interface Plan {

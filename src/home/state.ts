@@ -24,6 +24,8 @@ export interface MachineState {
   readonly head?: ReleaseName | undefined
   /** When the store last gave a verified answer. */
   readonly checkedAt?: string | undefined
+  /** When a newer root was last asked for. */
+  readonly rootCheckedAt?: string | undefined
   /** The repository's own signed time, as last seen. */
   readonly signedAt?: string | undefined
   /** When the timestamp that we accepted last expires. */
@@ -56,6 +58,7 @@ function parseState(fields: Fields): MachineState {
     pin: optional(fields['pin'], 'state.pin', parseName),
     head: optional(fields['head'], 'state.head', parseName),
     checkedAt: at('checkedAt'),
+    rootCheckedAt: at('rootCheckedAt'),
     signedAt: at('signedAt'),
     expiresAt: at('expiresAt'),
     problem: problem && {

@@ -1,11 +1,12 @@
 /** Removing releases that nothing needs any more. Edits are looked for once more before anything goes. */
 import { treeSize } from '../core/manifest.ts'
 import { decideRetention } from '../core/retention.ts'
-import { lastRuns, runOrder } from '../core/timeline.ts'
+import { lastRuns } from '../core/timeline.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { findDrift, keepEdits } from './drift.ts'
 import { readHistory } from './history.ts'
 import type { Layout } from './layout.ts'
+import { ranHere } from './ran.ts'
 import { currentDirectory, forgetRecords, listInstalled, takeAway } from './releases.ts'
 import { sweepStaging } from './staging.ts'
 import { readState, updateState } from './state.ts'
@@ -32,10 +33,13 @@ export async function tidyHome(layout: Layout, area: string, now: number): Promi
     lastUsed: runs.get(directory) ?? 0,
     held: directory === current || manifest === state.pin?.manifest,
   }))
-  const previous = runOrder(activations)
-    .filter((directory) => directory !== current)
-    .reverse()
-  const { remove, crowdedOut } = decideRetention(releases, previous, now)
+  const running = installed.find(({ directory }) => directory === current)?.manifest
+  const previous = (await ranHere(layout)).filter(({ manifest }) => manifest !== running).reverse()
+  const { remove, crowdedOut } = decideRetention(
+    releases,
+    previous.map(({ directory }) => directory),
+    now,
+  )
   const kept: string[] = []
   for (const release of installed.filter(({ directory }) => remove.includes(directory))) {
     // Before, so that a kill loses nothing; and after, when nobody can reach it by its name any more.

@@ -57,7 +57,8 @@ async function attempt(
   // Observed below; until then a rejection is not unhandled.
   verdict.catch(() => {})
   check.resume()
-  let bytes = Math.min(await sizeOf(path), size)
+  const before = Math.min(await sizeOf(path), size)
+  let bytes = before
   if (bytes > 0) for await (const chunk of createReadStream(path, { end: bytes - 1 })) check.write(chunk)
   if (bytes < size) {
     const answer = await store.stream(key, { maxBytes: size, start: bytes }).catch((error: unknown) => {
@@ -76,7 +77,7 @@ async function attempt(
     } finally {
       await file.close()
     }
-    if (bytes < size) throw cutShort(key, size, bytes)
+    if (bytes < size) throw bytes === before ? shorter(key, size, bytes) : cutShort(key, size, bytes)
   }
   check.end()
   await verdict.catch((cause: unknown) => {
@@ -86,6 +87,16 @@ async function attempt(
       hint: 'try again; if it stays, tell whoever publishes: the store holds other bytes than were signed',
       cause,
     })
+  })
+}
+
+/** Nothing more comes: it is not the connection, the object itself is too short. */
+function shorter(key: string, size: number, bytes: number): SkillsctlError {
+  return new SkillsctlError('corrupt', 'the archive is shorter than its signed size', {
+    subject: key,
+    expected: `${size} bytes`,
+    found: `${bytes} bytes`,
+    hint: 'tell whoever publishes: the store holds other bytes than were signed',
   })
 }
 

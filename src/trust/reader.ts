@@ -49,6 +49,7 @@ export class RepositoryReader {
   private verifier: Verifier
   private formerRoot: Buffer | undefined
   private leftBehind = false
+  private refreshed = false
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
 
@@ -71,6 +72,11 @@ export class RepositoryReader {
 
   get rootVersion(): number {
     return signedPart<RootSigned>(this.bytes('root')).version
+  }
+
+  /** Whether a newer root was asked for, and everything below it is up to date. */
+  get isRefreshed(): boolean {
+    return this.refreshed
   }
 
   /** Whether only the root before the newest accepts the timestamp (`acceptFormerRoot`). */
@@ -135,6 +141,7 @@ export class RepositoryReader {
     await this.acceptByAnyRoot(fetched)
     await this.updateSnapshot()
     await this.updateTargets()
+    this.refreshed = true
   }
 
   /** Verified metadata of a channel's role. */

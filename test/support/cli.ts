@@ -1,5 +1,6 @@
 /** The built command line as a real process, and a small team that works with nothing else. */
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -201,10 +202,12 @@ export interface SiteOptions {
   readonly commits?: number
 }
 
-/** Path → content of every file below a directory, to see whether anything changed. */
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+/** Path → digest of every file below a directory, to see whether anything changed. */
 export async function contents(directory: string): Promise<Record<string, string>> {
   const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
   const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const read = async (path: string) => [path, await readFile(path, 'base64')]
+  const read = async (path: string) => [path, digest(await readFile(path))]
   return Object.fromEntries(await Promise.all(files.sort().map(read)))
 }

@@ -13,7 +13,7 @@ import type {
 } from '../../src/store/store.ts'
 
 export interface Call {
-  readonly operation: 'get' | 'stream' | 'put' | 'touch' | 'list' | 'remove'
+  readonly operation: 'get' | 'stream' | 'put' | 'touch' | 'stat' | 'list' | 'remove'
   readonly key: string
 }
 
@@ -74,7 +74,8 @@ export class LyingStore implements Store {
     return this.#truth.touch(key, body)
   }
 
-  stat(key: string): Promise<StoredObject | undefined> {
+  async stat(key: string): Promise<StoredObject | undefined> {
+    await this.#note('stat', key)
     return this.#truth.stat(key)
   }
 

@@ -1,0 +1,47 @@
+/** Many at once: real processes on one home, and on one store. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { parseChannel, pull, releases } from '../../src/index.ts'
+import { CLI, runProcess } from '../support/victim.ts'
+import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
+import { KEYS, Scene } from './scene.ts'
+
+const CROWD = 6
+
+let scene: Scene
+afterEach(() => scene.dispose())
+
+function crowd(...args: string[]) {
+  const { home, token, git, temporary } = scene
+  const env = { SKILLSCTL_HOME: home, SKILLSCTL_TOKEN: token, SKILLSCTL_KEY: KEYS.ci, TMPDIR: temporary }
+  return Promise.all(
+    Array.from({ length: CROWD }, () => runProcess([CLI, ...args], { cwd: git.directory, env })),
+  )
+}
+
+test(`${CROWD} pulls of one home at once all end well, and activate the release once`, async () => {
+  scene = await Scene.build({ ahead: true })
+  await scene.restore()
+  for (const { code, stderr } of await crowd('pull')) expect(code, stderr).toBe(0)
+  expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+  await expectNoDebris(scene.home)
+  await expectHistoryConsistent(scene.home)
+  const history = await readFile(join(scene.home, 'history.jsonl'), 'utf8')
+  expect(
+    history.split('\n').filter((line) => line.includes(`"to":"${scene.release(5).version}"`)),
+  ).toHaveLength(1)
+})
+
+test(`${CROWD} publishers of one commit at once all end well, and make one release`, async () => {
+  scene = await Scene.build({ ahead: false })
+  await scene.restore()
+  for (const { code, stderr } of await crowd('publish')) expect(code, stderr).toBe(0)
+  const { store, pin } = scene.publisher()
+  const listed = await releases({ store, pin, now: scene.now, channel: parseChannel('canary'), limit: 100 })
+  expect(listed.map(({ release }) => release.commit)).toEqual(
+    scene.releases.map(({ commit }) => commit).reverse(),
+  )
+  expect((await pull(scene.machine())).problem).toBeUndefined()
+  expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+})

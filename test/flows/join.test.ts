@@ -1,0 +1,181 @@
+import { readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { decodeToken, encodeToken, openStore, openWritableStore, pull } from '../../src/index.ts'
+import { fault } from '../support/lying-store.ts'
+import { MemoryStore } from '../support/memory-store.ts'
+import { startS3Server } from '../support/s3/server.ts'
+import { createTeam, type Team, temporaryDirectory } from '../support/team.ts'
+
+const FILES = { 'skills/a/SKILL.md': '# a\n', 'README.md': 'hello\n' }
+
+async function shipped(): Promise<Team> {
+  const team = await createTeam()
+  await team.ship(FILES)
+  return team
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+test('one token makes a machine that runs the channel', async () => {
+  const team = await shipped()
+  const token = encodeToken({ store: team.store.url, root: team.root, channel: 'stable' })
+  const { root, channel } = decodeToken(token)
+  const machine = await team.machine()
+  const report = await machine.join(root, channel)
+  expect(report).toMatchObject({ joined: true, pull: { outcome: 'updated', channel: 'stable' } })
+  expect(report.machine).toMatch(/^[0-9a-f-]{36}$/)
+  expect(await machine.files()).toEqual(FILES)
+  expect((await stat(machine.layout.root)).mode & 0o777).toBe(0o700)
+})
+
+test('a digest alone is enough to find the root', async () => {
+  const team = await shipped()
+  const machine = await team.machine()
+  await machine.join({ sha256: team.root.sha256 })
+  expect(await machine.files()).toEqual(FILES)
+})
+
+test('another root than the one asked for is untrusted, and nothing is left behind', async () => {
+  const team = await shipped()
+  for (const root of [
+    { sha256: 'a'.repeat(64) },
+    { version: 1, sha256: 'a'.repeat(64) },
+    { version: 2, sha256: team.root.sha256 },
+  ]) {
+    const machine = await team.machine()
+    await expect(machine.join(root)).rejects.toMatchObject({ code: 'untrusted' })
+    expect(await exists(machine.layout.root)).toBe(false)
+  }
+})
+
+test('a store that cannot be reached, or refuses, leaves nothing behind', async () => {
+  const team = await shipped()
+  for (const code of ['unreachable', 'denied'] as const) {
+    const machine = await team.machine()
+    machine.store.lies = {
+      before: ({ key }) => {
+        throw fault(code, key)
+      },
+    }
+    await expect(machine.join()).rejects.toMatchObject({ code })
+    expect(await exists(machine.layout.root)).toBe(false)
+  }
+})
+
+test('a download that breaks off leaves nothing behind', async () => {
+  const team = await shipped()
+  const machine = await team.machine()
+  machine.store.lies = { body: (key, truth) => (key.startsWith('blobs/') ? undefined : truth) }
+  await expect(machine.join()).rejects.toMatchObject({ code: 'missing' })
+  expect(await exists(machine.layout.root)).toBe(false)
+})
+
+test('a directory that was there already stays, empty of ours', async () => {
+  const team = await shipped()
+  const home = await temporaryDirectory()
+  await writeFile(join(home, 'mine.txt'), 'mine')
+  const machine = await team.machine({ home })
+  await expect(machine.join({ sha256: 'a'.repeat(64) })).rejects.toMatchObject({ code: 'untrusted' })
+  expect(await readdir(home)).toEqual(['mine.txt'])
+})
+
+test('an empty store has no repository, and an unknown channel is absent', async () => {
+  const team = await shipped()
+  const nowhere = await team.machine({ through: new MemoryStore() })
+  await expect(nowhere.join()).rejects.toMatchObject({ code: 'absent' })
+  const machine = await team.machine({ channel: 'nightly' })
+  await expect(machine.join()).rejects.toMatchObject({ code: 'absent' })
+  expect(await exists(machine.layout.root)).toBe(false)
+})
+
+test('joining before anything was published waits for the first release', async () => {
+  const team = await createTeam()
+  const machine = await team.machine()
+  expect(await machine.join()).toMatchObject({ joined: true, pull: { outcome: 'empty', current: undefined } })
+  await team.ship(FILES)
+  expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+  expect(await machine.files()).toEqual(FILES)
+})
+
+test('joining twice is one machine', async () => {
+  const team = await shipped()
+  const machine = await team.machine()
+  const first = await machine.join()
+  const before = await machine.current()
+  const second = await machine.join()
+  expect(second).toMatchObject({ machine: first.machine, joined: false, pull: { outcome: 'current' } })
+  expect(await machine.current()).toBe(before)
+})
+
+test('a home that follows one repository refuses another, another channel and another root', async () => {
+  const team = await shipped()
+  const machine = await team.joined()
+  const before = await machine.everything()
+  const other = await createTeam({ store: new MemoryStore({ url: 'memory:other' }) })
+  const elsewhere = await other.machine({ home: machine.layout.root })
+  await expect(elsewhere.join()).rejects.toMatchObject({ code: 'refused' })
+  await expect(machine.join(team.root, 'canary')).rejects.toMatchObject({
+    code: 'refused',
+    hint: expect.stringContaining('skillsctl channel canary'),
+  })
+  await expect(machine.join({ version: 1, sha256: 'a'.repeat(64) })).rejects.toMatchObject({
+    code: 'refused',
+  })
+  expect(await machine.everything()).toEqual(before)
+})
+
+test('without joining there is nothing to pull', async () => {
+  const team = await shipped()
+  const machine = await team.machine()
+  await expect(machine.pull()).rejects.toMatchObject({ code: 'usage' })
+})
+
+test('a home where nothing may be written fails as such', async () => {
+  const team = await shipped()
+  const parent = await temporaryDirectory()
+  const file = join(parent, 'file')
+  await writeFile(file, '')
+  const machine = await team.machine({ home: join(file, 'home') })
+  await expect(machine.join()).rejects.toMatchObject({ code: 'failed' })
+})
+
+test('the whole way over file:// and s3:// with the stores as the command line opens them', async () => {
+  await using server = await disposableS3()
+  for (const url of [`file://${await temporaryDirectory()}/repository`, server.url]) {
+    const store = await openWritableStore(url)
+    const team = await createTeam({ store })
+    await team.ship(FILES)
+    const machine = await team.machine()
+    const context = { ...machine.context, openStore }
+    const { join: joinFlow } = await import('../../src/index.ts')
+    expect(await joinFlow(context, { store: url, root: team.root, channel: 'stable' })).toMatchObject({
+      pull: { outcome: 'updated' },
+    })
+    expect(await machine.files()).toEqual(FILES)
+    await team.ship({ 'README.md': 'second\n' })
+    expect(await pull(context)).toMatchObject({ outcome: 'updated' })
+    expect(await machine.files()).toMatchObject({ 'README.md': 'second\n' })
+    expect(await pull(context)).toMatchObject({ outcome: 'current' })
+    store.close()
+  }
+})
+
+async function disposableS3() {
+  const server = await startS3Server()
+  server.createBucket('skills')
+  const before = { ...process.env }
+  process.env['AWS_ACCESS_KEY_ID'] = server.accessKeyId
+  process.env['AWS_SECRET_ACCESS_KEY'] = server.secretAccessKey
+  return {
+    url: `s3://skills/team?endpoint=${encodeURIComponent(server.endpoint)}&region=us-east-1`,
+    async [Symbol.asyncDispose]() {
+      process.env = before
+      await server.close()
+    },
+  }
+}

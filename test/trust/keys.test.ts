@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest'
+import { decodeToken, encodeToken, openSealed, parsePublicKey, parseSecretKey } from '../../src/index.ts'
+import {
+  formatPublicKey,
+  formatSecretKey,
+  isSignedBy,
+  newSeed,
+  publicKey,
+  signerFromSeed,
+} from '../../src/trust/key.ts'
+import { sealedPublicHex, sealSeed } from '../../src/trust/sealed-key.ts'
+import { parseRootDigest } from '../../src/trust/token.ts'
+import { newSigner } from '../support/team.ts'
+
+const PASSPHRASE = 'correct horse battery staple'
+/** RFC 8032, 7.1, test 2. */
+const RFC_SEED = Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex')
+const RFC_PUBLIC = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'
+const RFC_SIGNATURE =
+  '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00'
+
+test('signs as RFC 8032 says', () => {
+  const signer = signerFromSeed(RFC_SEED)
+  expect(signer.tuf.keyval.public).toBe(RFC_PUBLIC)
+  expect(signer.sign(Buffer.from('72', 'hex'))).toBe(RFC_SIGNATURE)
+  expect(isSignedBy(signer, Buffer.from('72', 'hex'), RFC_SIGNATURE)).toBe(true)
+  expect(isSignedBy(signer, Buffer.from('73', 'hex'), RFC_SIGNATURE)).toBe(false)
+  expect(isSignedBy(newSigner(), Buffer.from('72', 'hex'), RFC_SIGNATURE)).toBe(false)
+  for (const bad of ['', 'zz', RFC_SIGNATURE.slice(2), `${RFC_SIGNATURE}00`])
+    expect(isSignedBy(signer, Buffer.from('72', 'hex'), bad)).toBe(false)
+})
+
+test('the key id is the digest of the canonical key object', () => {
+  // printf '{"keytype":"ed25519","keyval":{"public":"3d40…"},"scheme":"ed25519"}' | sha256sum
+  expect(publicKey(RFC_PUBLIC).keyid).toBe('eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b')
+  expect(publicKey(RFC_PUBLIC).tuf).toEqual({
+    keytype: 'ed25519',
+    scheme: 'ed25519',
+    keyval: { public: RFC_PUBLIC },
+  })
+})
+
+test('keys go through their text forms, with and without a comment', () => {
+  const signer = signerFromSeed(RFC_SEED)
+  for (const comment of ['', 'acme ci', 'two  words\tand more']) {
+    expect(parsePublicKey(formatPublicKey(signer, comment)).keyid).toBe(signer.keyid)
+    expect(parseSecretKey(`${formatSecretKey(RFC_SEED, comment)}\n`, 'test').keyid).toBe(signer.keyid)
+  }
+})
+
+test.each([
+  '',
+  'hello',
+  'skillsctl-public-key-1:',
+  `skillsctl-public-key-1:${RFC_PUBLIC.slice(1)}`,
+  `skillsctl-public-key-1:${RFC_PUBLIC.toUpperCase()}`,
+  `skillsctl-public-key-1:${RFC_PUBLIC}ff`,
+  `skillsctl-public-key-2:${RFC_PUBLIC}`,
+])('%j is no public key', (text) => {
+  expect(() => parsePublicKey(text)).toThrowError(expect.objectContaining({ code: 'usage' }))
+})
+
+test('a broken secret key is refused without being repeated', () => {
+  const secret = formatSecretKey(RFC_SEED).slice(0, -3)
+  try {
+    parseSecretKey(secret, 'SKILLSCTL_KEY')
+    expect.unreachable()
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'usage', subject: 'SKILLSCTL_KEY' })
+    expect(JSON.stringify(error)).not.toContain(secret.slice(24))
+    expect(String(error)).not.toContain(secret.slice(24))
+  }
+})
+
+test('a sealed key opens with its passphrase only, and tells a wrong one from damage', async () => {
+  const seed = newSeed()
+  const signer = signerFromSeed(seed)
+  const text = await sealSeed(seed, PASSPHRASE)
+  expect(text).not.toContain(Buffer.from(seed).toString('base64'))
+  expect(sealedPublicHex(text, 'root')).toBe(signer.tuf.keyval.public)
+  expect((await openSealed(text, PASSPHRASE, 'root')).keyid).toBe(signer.keyid)
+  await expect(openSealed(text, `${PASSPHRASE}.`, 'root')).rejects.toMatchObject({ code: 'denied' })
+
+  const fields = JSON.parse(text)
+  const open = (change: object) => openSealed(JSON.stringify({ ...fields, ...change }), PASSPHRASE, 'root')
+  await expect(open({ public: RFC_PUBLIC })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ nonce: 'AAAA' })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ box: '§' })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ kdf: { ...fields.kdf, N: 2 ** 30 } })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ format: 'skillsctl-sealed-key/9' })).rejects.toMatchObject({ code: 'unsupported' })
+  await expect(openSealed(text.slice(0, 100), PASSPHRASE, 'root')).rejects.toMatchObject({ code: 'corrupt' })
+})
+
+test('a passphrase is the same however its letters are composed', async () => {
+  const text = await sealSeed(RFC_SEED, 'caf\u00e9 caf\u00e9 caf\u00e9')
+  expect((await openSealed(text, 'cafe\u0301 cafe\u0301 cafe\u0301', 'root')).tuf.keyval.public).toBe(
+    RFC_PUBLIC,
+  )
+})
+
+const TOKEN = {
+  store: 's3://bucket/a?region=x',
+  root: { version: 3, sha256: 'a'.repeat(64) },
+  channel: 'stable',
+}
+
+test('a token goes through its text form', () => {
+  expect(decodeToken(encodeToken(TOKEN))).toEqual(TOKEN)
+  expect(
+    decodeToken(encodeToken({ ...TOKEN, channel: 'drafts/x', root: { sha256: TOKEN.root.sha256 } })),
+  ).toMatchObject({ channel: 'drafts/x' })
+  expect(encodeToken(TOKEN)).toMatch(/^skillsctl-join-1\.[A-Za-z0-9_-]+$/)
+})
+
+test('a token that was cut short anywhere is refused', () => {
+  const whole = encodeToken(TOKEN)
+  for (let length = 0; length < whole.length; length++)
+    expect(() => decodeToken(whole.slice(0, length))).toThrowError(expect.objectContaining({ code: 'usage' }))
+})
+
+test.each<[string, unknown]>([
+  ['a root that is no digest', { ...TOKEN, root: { sha256: 'x' } }],
+  ['a root version below one', { ...TOKEN, root: { ...TOKEN.root, version: 0 } }],
+  ['no store', { root: TOKEN.root, channel: 'stable' }],
+  ['a channel that leaves its directory', { ...TOKEN, channel: '../x' }],
+  ['a list', []],
+])('a token with %s is refused', (_name, fields) => {
+  const text = `skillsctl-join-1.${Buffer.from(JSON.stringify(fields)).toString('base64url')}`
+  expect(() => decodeToken(text)).toThrowError(expect.objectContaining({ code: 'usage' }))
+})
+
+test('a root digest is written with and without a version', () => {
+  const sha256 = 'b'.repeat(64)
+  expect(parseRootDigest(`sha256:${sha256}`)).toEqual({ sha256 })
+  expect(parseRootDigest(`7:sha256:${sha256}`)).toEqual({ version: 7, sha256 })
+  for (const text of ['', sha256, `sha256:${sha256.slice(1)}`, `x:sha256:${sha256}`])
+    expect(() => parseRootDigest(text)).toThrowError(expect.objectContaining({ code: 'usage' }))
+})
