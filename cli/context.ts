@@ -11,7 +11,6 @@ import type { PublisherContext } from '../src/flows/publisher.ts'
 import { readConfig } from '../src/home/config.ts'
 import { defaultHome, type Layout, layoutOf } from '../src/home/layout.ts'
 import type { Signer } from '../src/index.ts'
-import { openStore, openWritableStore } from '../src/store/open.ts'
 import type { ReadableStore } from '../src/store/store.ts'
 import type { RootPin } from '../src/trust/reader.ts'
 import { decodeToken, parseRootDigest } from '../src/trust/token.ts'
@@ -52,7 +51,7 @@ export function machineContext({ globals, output }: Cli): MachineContext {
   }
   return {
     layout: layoutFor(globals),
-    openStore,
+    openStore: async (url) => (await import('../src/store/open.ts')).openStore(url),
     now,
     clock: stopwatch,
     emit: output.event,
@@ -112,6 +111,7 @@ export async function withPublisher<T>(
 ): Promise<T> {
   const { store: url, pin } = await repositoryAddress(cli, flags)
   const signers = await readSigners(flags)
+  const { openWritableStore } = await import('../src/store/open.ts')
   const store = await openWritableStore(url)
   try {
     return await work({ store, pin, signers, clock: now, stopwatch, emit: cli.output.event })
@@ -127,6 +127,7 @@ export async function withRepository<T>(
   work: (context: { store: ReadableStore; pin: RootPin; now: number }) => Promise<T>,
 ): Promise<T> {
   const { store: url, pin } = await repositoryAddress(cli, flags)
+  const { openStore } = await import('../src/store/open.ts')
   const store = await openStore(url)
   try {
     return await work({ store, pin, now: now() })

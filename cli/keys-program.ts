@@ -32,18 +32,10 @@ export function keysCommands(program: Command): void {
       'let somebody sign for a channel',
       async () => (await load()).addKey,
     ),
-  ).addHelpText(
-    'after',
-    examples(
-      'skillsctl keys add stable skillsctl-public-key-1:… --root-key root.sealed.json --key release.key',
-    ),
-  )
+  ).addHelpText('after', examples('skillsctl keys add stable <public-key> --root-key r.json --key me.key'))
   ceremony(
     define(keys, 'remove <channel> <key-id>', 'take that away', async () => (await load()).removeKey),
-  ).addHelpText(
-    'after',
-    examples('skillsctl keys remove stable 1f2e3d4c --root-key root.sealed.json --key release.key'),
-  )
+  ).addHelpText('after', examples('skillsctl keys remove stable 1f2e3d4c --root-key r.json --key me.key'))
   ceremony(
     define(
       keys,
@@ -51,10 +43,7 @@ export function keysCommands(program: Command): void {
       'ask for several signers',
       async () => (await load()).setThreshold,
     ),
-  ).addHelpText(
-    'after',
-    examples('skillsctl keys threshold stable 2 --root-key root.sealed.json --key release.key'),
-  )
+  ).addHelpText('after', examples('skillsctl keys threshold stable 2 --root-key r.json --key me.key'))
   signing(
     define(
       keys,
@@ -73,7 +62,7 @@ export function keysCommands(program: Command): void {
   ).addHelpText(
     'after',
     examples(
-      'skillsctl keys rotate ci.key ci-2.key --root-key root.sealed.json',
+      'skillsctl keys rotate ci.key ci-2.key --root-key r.json',
       'skillsctl keys rotate root.sealed.json root-2.sealed.json --key ci.key',
     ),
   )
@@ -84,5 +73,5 @@ export function keysCommands(program: Command): void {
       'sign root and targets anew, long before they expire',
       async () => (await load()).renewRoot,
     ),
-  ).addHelpText('after', examples('skillsctl keys renew --root-key root.sealed.json --key ci.key'))
+  ).addHelpText('after', examples('skillsctl keys renew --root-key r.json --key ci.key'))
 }

@@ -22,10 +22,7 @@ export function buildProgram(version: string): Command {
       showGlobalOptions: false,
       subcommandTerm: (command) => usageOf(command),
     })
-    .addHelpText(
-      'after',
-      '\nStart: skillsctl join <token> on a machine, skillsctl init <store-url> to publish.',
-    )
+    .addHelpText('after', '\nStart: skillsctl join <token> on a machine, skillsctl init <url> to publish.')
   machineCommands(program)
   publishCommands(program)
   otherCommands(program)

@@ -13,7 +13,8 @@ export function confirmer(yes: boolean): Confirm {
   return async (question) => {
     if (yes) return true
     if (!isInteractive()) return false
-    return /^y(?:es)?$/i.test((await answer(`${question} [y/N] `, process.stderr)).trim())
+    const answer = await atTerminal(process.stderr, (ask) => ask(`${question} [y/N] `))
+    return /^y(?:es)?$/i.test(answer.trim())
   }
 }
 
@@ -24,32 +25,37 @@ export async function askSecret(question: string, twice: boolean): Promise<strin
       hint: 'put it into a file and give it with --passphrase-file',
     })
   }
-  const first = await readHidden(`${question}: `)
-  if (twice && (await readHidden('once more: ')) !== first) {
-    throw new SkillsctlError('usage', 'the two passphrases differ', { hint: 'run the command again' })
-  }
-  return first
-}
-
-async function readHidden(prompt: string): Promise<string> {
-  process.stderr.write(prompt)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  try {
-    return await answer('', nowhere)
-  } finally {
-    process.stderr.write('\n')
-  }
+  return atTerminal(nowhere, async (ask) => {
+    const hidden = async (prompt: string): Promise<string> => {
+      process.stderr.write(prompt)
+      const answer = await ask('')
+      process.stderr.write('\n')
+      return answer
+    }
+    const first = await hidden(`${question}: `)
+    if (twice && (await hidden('once more: ')) !== first) {
+      throw new SkillsctlError('usage', 'the two passphrases differ', { hint: 'run the command again' })
+    }
+    return first
+  })
 }
 
-/** One line. @throws SkillsctlError `refused` when Ctrl-C or Ctrl-D ends the question */
-async function answer(question: string, output: NodeJS.WritableStream): Promise<string> {
+/**
+ * Takes over the terminal, which stops echoing, before anything is asked: nothing that is typed early shows.
+ * @throws SkillsctlError `refused` when Ctrl-C or Ctrl-D ends it
+ */
+async function atTerminal<T>(
+  output: NodeJS.WritableStream,
+  work: (ask: (question: string) => Promise<string>) => Promise<T>,
+): Promise<T> {
   const terminal = createInterface({ input: process.stdin, output, terminal: true })
   // Without this a closed terminal leaves the question open for ever, and Node ends with a warning of its own.
   const cancelled = new Promise<never>((_resolve, reject) => {
     terminal.once('close', () => reject(new SkillsctlError('refused', 'cancelled; nothing was changed')))
   })
   try {
-    return await Promise.race([terminal.question(question), cancelled])
+    return await Promise.race([work((question) => terminal.question(question)), cancelled])
   } finally {
     terminal.close()
   }

@@ -99,21 +99,30 @@ export class Site {
   static async create({ url, env, commits = 2 }: SiteOptions = {}): Promise<Site> {
     const directory = await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-cli-'))
     const site = new Site(directory, url)
-    await mkdir(site.checkout)
-    await writeFile(site.passphraseFile, `${PASSPHRASE}\n`)
-    await site.git('init', '--quiet', '--initial-branch=main')
-    const flags = ['--name', 'acme', '--keys', site.keys, '--passphrase-file', site.passphraseFile]
-    const { tokens } = await site.json(['init', site.url, ...flags], { env })
-    site.tokens = tokens
-    for (const name of ['ci.key', 'release.key']) {
-      const line = await readFile(join(site.keys, name), 'utf8')
-      site.#secrets.push(secretOf(line))
-    }
-    for (let index = 1; index <= commits; index++) {
-      await site.commit({ 'skills/review/SKILL.md': `# review ${index}\n` })
-      await site.publish({ env })
+    try {
+      await site.found(commits, env)
+    } catch (error) {
+      await site.remove()
+      throw error
     }
     return site
+  }
+
+  private async found(commits: number, env: NodeJS.ProcessEnv | undefined): Promise<void> {
+    await mkdir(this.checkout)
+    await writeFile(this.passphraseFile, `${PASSPHRASE}\n`)
+    await this.git('init', '--quiet', '--initial-branch=main')
+    const flags = ['--name', 'acme', '--keys', this.keys, '--passphrase-file', this.passphraseFile]
+    const { tokens } = await this.json(['init', this.url, ...flags], { env })
+    this.tokens = tokens
+    for (const name of ['ci.key', 'release.key']) {
+      const line = await readFile(join(this.keys, name), 'utf8')
+      this.#secrets.push(secretOf(line))
+    }
+    for (let index = 1; index <= commits; index++) {
+      await this.commit({ 'skills/review/SKILL.md': `# review ${index}\n` })
+      await this.publish({ env })
+    }
   }
 
   async remove(): Promise<void> {

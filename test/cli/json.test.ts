@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildProgram } from '../../cli/program.ts'
+import { Site, secretOf } from '../support/cli.ts'
+
+describe('--json', () => {
+  let site: Site
+  const used = new Set<string>()
+
+  beforeAll(async () => {
+    site = await Site.create()
+  })
+  afterAll(() => site.remove())
+
+  /** One object on stdout, and nothing else there. */
+  async function object(command: string, args: readonly string[], exit = 0) {
+    used.add(command)
+    const ran = await site.run([...command.split(' '), ...args, '--json', '--home', site.home('json')])
+    expect(ran, command).toMatchObject({ exit })
+    const value = JSON.parse(ran.stdout)
+    expect(Object.getPrototypeOf(value), command).toBe(Object.prototype)
+    expect(ran.stderr.includes('{'), command).toBe(false)
+    return value
+  }
+
+  it('prints exactly one object, for every command, when it works', async () => {
+    const [ci, release] = [site.key('ci'), site.key('release')]
+    const ceremony = [
+      '--root-key',
+      join(site.keys, 'root.sealed.json'),
+      '--passphrase-file',
+      site.passphraseFile,
+      '--key',
+      release,
+      '--key',
+      ci,
+    ]
+    const at = (name: string) => join(site.directory, name)
+    const flags = ['--keys', at('keys-2'), '--passphrase-file', site.passphraseFile]
+    const made = await object('init', [`${site.url}-2`, '--name', 'second', ...flags])
+    expect(made).toMatchObject({ root: { version: 1 }, tokens: { stable: expect.any(String) } })
+    expect(await object('join', [site.tokens.canary])).toMatchObject({ joined: true, outcome: 'updated' })
+    const [, older] = (await object('releases', ['--channel', 'canary'])).releases
+    await site.commit({ 'skills/review/SKILL.md': '# three\n' })
+    expect(await object('publish', ['--key', ci])).toMatchObject({ outcome: 'published', files: 2 })
+    expect(await object('pull', ['--check'], 3)).toMatchObject({ outcome: 'pending' })
+    expect(await object('pull', [])).toMatchObject({ outcome: 'updated', kept: [] })
+    expect(await object('rollback', [])).toMatchObject({ current: {}, previous: {} })
+    expect(await object('pin', [])).toMatchObject({ current: {} })
+    expect(await object('unpin', [])).toMatchObject({ unpinned: {} })
+    expect(await object('channel', [])).toMatchObject({ channel: 'canary' })
+    expect(await object('status', [])).toMatchObject({ drift: [], channel: 'canary' })
+    expect(await object('verify', [])).toMatchObject({ drift: [] })
+    expect((await object('history', [])).history.length).toBe(3)
+    expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
+      outcome: 'moved',
+    })
+    expect(
+      await object('revert', ['canary', '--to', older.release.version, '--yes', '--key', ci]),
+    ).toMatchObject({ outcome: 'moved', version: older.release.version })
+    expect(await object('renew', ['--key', ci])).toEqual({ renewed: [], warnings: [] })
+    expect(await object('gc', ['--dry-run'])).toMatchObject({ removed: [] })
+    expect(await object('inspect', [site.tokens.canary])).toMatchObject({ kind: 'join token' })
+    expect(await object('completion', ['bash'])).toMatchObject({ shell: 'bash' })
+    const { publicKey } = await object('keys new', [at('alice.key')])
+    expect(await object('keys show', [at('alice.key')])).toMatchObject({ publicKey })
+    expect(await object('keys add', ['stable', publicKey, ...ceremony])).toMatchObject({ waiting: [] })
+    expect(await object('keys list', [])).toMatchObject({ holders: { stable: { threshold: 1 } } })
+    expect(await object('keys cosign', ['stable', '--key', at('alice.key')])).toMatchObject({ have: 1 })
+    await object('keys threshold', ['stable', '1', ...ceremony])
+    const { keyid } = await object('keys show', [at('alice.key')])
+    await object('keys remove', ['stable', keyid, ...ceremony])
+    await object('keys rotate', [ci, at('ci-2.key'), ...ceremony])
+    expect(await object('keys renew', ceremony)).toMatchObject({ waiting: [] })
+  })
+
+  it('leaves no command out', () => {
+    const all = buildProgram('0.0.0').commands.flatMap((command) =>
+      command.commands.length === 0
+        ? [command.name()]
+        : command.commands.map((sub) => `${command.name()} ${sub.name()}`),
+    )
+    expect([...used].sort()).toEqual(all.sort())
+  })
+
+  it('prints exactly one object when it fails, with the code, and nothing on stderr', async () => {
+    const failures: [string, string[], number, string][] = [
+      ['join', ['nonsense'], 2, 'usage'],
+      ['rollback', ['9999'], 1, 'absent'],
+      ['publish', ['--key', site.key('release'), '--commit', 'nope'], 1, 'absent'],
+      ['keys show', ['/nowhere'], 1, 'absent'],
+      ['completion', ['bahs'], 2, 'usage'],
+    ]
+    for (const [command, args, exit, code] of failures) {
+      const { error, ...rest } = await object(command, args, exit)
+      expect(error).toMatchObject({ code, message: expect.any(String) })
+      expect(rest).toEqual({})
+    }
+  })
+
+  it('tells of a failed check beside what is still running', async () => {
+    const { rename } = await import('node:fs/promises')
+    await rename(site.store, `${site.store}-away`)
+    const { outcome, current, error } = await object('pull', [], 7)
+    await rename(`${site.store}-away`, site.store)
+    expect({ outcome, error }).toMatchObject({ outcome: 'failed', error: { code: 'absent' } })
+    expect(current.version).toMatch(/^2026\.01\./)
+  })
+
+  it('never prints a secret key, not even of a key that it has just made', async () => {
+    const secret = secretOf(await readFile(join(site.directory, 'alice.key'), 'utf8'))
+    const { stdout } = await site.run(['inspect', join(site.directory, 'alice.key')])
+    expect(secret).toHaveLength(20)
+    expect(stdout).toMatch(/^secret key/)
+    expect(stdout).not.toContain(secret)
+  })
+})

@@ -1,0 +1,121 @@
+/** One mistake per argument: each says what is wrong, exits by the table, and changes nothing. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { contents, Site } from '../support/cli.ts'
+
+type Case = [command: string, exit: number, says: RegExp]
+
+describe('a typo', () => {
+  let site: Site
+  let before: object
+  let words: Record<string, string>
+
+  beforeAll(async () => {
+    site = await Site.create()
+    await site.joined('home')
+    await site.run(['keys', 'new', join(site.directory, 'other.key')])
+    await writeFile(join(site.directory, 'wrong-pass'), 'not the passphrase\n')
+    // So that publish has something to do, and would do it.
+    await site.commit({ 'skills/review/SKILL.md': '# never published\n' })
+    words = {
+      CI: site.key('ci'),
+      RELEASE: site.key('release'),
+      OTHER: join(site.directory, 'other.key'),
+      ROOT: join(site.keys, 'root.sealed.json'),
+      PASS: site.passphraseFile,
+      WRONG: join(site.directory, 'wrong-pass'),
+      TOKEN: site.tokens.canary,
+      TORN: site.tokens.canary.slice(0, -9),
+      STORE: site.url,
+      AWAY: `${site.url}-away`,
+      NOWHERE: join(site.directory, 'nowhere'),
+      ZEROS: `sha256:${'0'.repeat(64)}`,
+    }
+    before = await everything()
+  })
+  afterAll(() => site.remove())
+
+  /** But for the machine's notes of when it last asked. */
+  async function everything() {
+    const { [join(site.home('home'), 'state.json')]: _notes, ...rest } = await contents(site.directory)
+    return rest
+  }
+
+  const CEREMONY = '--root-key ROOT --key RELEASE --passphrase-file PASS'
+  const CASES: Case[] = [
+    ['join foo --home HOME_OF_ITS_OWN', 2, /neither a join token nor the URL/],
+    ['join TORN --home HOME_OF_ITS_OWN', 2, /not a whole join token[\s\S]+hint: copy the whole line/],
+    ['join STORE --home HOME_OF_ITS_OWN', 2, /needs the digest of the root[\s\S]+expected: --root/],
+    ['join STORE --root sha256:12 --home HOME_OF_ITS_OWN', 2, /not the digest of a root/],
+    ['join STORE --root ZEROS --home HOME_OF_ITS_OWN', 5, /no root of this repository has the digest/],
+    ['join AWAY --root ZEROS --home HOME_OF_ITS_OWN', 1, /no repository at this address/],
+    ['join TOKEN --channel canray --home HOME_OF_ITS_OWN', 1, /no such channel: canray[\s\S]+canary, stable/],
+    ['join TOKEN --channel drafts/ --home HOME_OF_ITS_OWN', 2, /not the name of a channel/],
+    ['join TOKEN --channel stable', 1, /follows another channel[\s\S]+hint: .*skillsctl channel stable/],
+    ['rollback 9999', 1, /no release is called 9999[\s\S]+did you mean/],
+    ['pin 9999', 1, /no release is called 9999[\s\S]+did you mean/],
+    ['channel canray', 1, /no such channel: canray[\s\S]+canary, stable/],
+    ['channel Canary!', 2, /not the name of a channel/],
+    ['init STORE --name acme --keys NOWHERE --passphrase-file PASS', 1, /a repository here already/],
+    ['init AWAY --name ../acme --passphrase-file PASS', 2, /cannot be the name of a repository/],
+    ['init AWAY --passphrase-file NOWHERE', 1, /no such file or directory[\s\S]+hint: /],
+    ['init ftp://host/x --passphrase-file PASS', 2, /not the URL of a store[\s\S]+expected: s3:/],
+    ['init /mnt/nas --passphrase-file PASS', 2, /did you mean file:\/\/\/mnt\/nas\?/],
+    ['init https://example.com/skills', 2, /can only be read/],
+    ['publish', 1, /may not sign this role: canary[\s\S]+hint: .*--key/],
+    ['publish --key NOWHERE', 1, /no such file or directory/],
+    ['publish --key RELEASE', 1, /may not sign this role: canary/],
+    ['publish --key WRONG', 2, /not a secret key/],
+    ['publish --key CI --commit nope', 1, /no such commit: nope/],
+    ['publish --key CI --channel stabel', 1, /no such channel: stabel/],
+    ['publish --key CI --working-tree', 2, /to a draft only/],
+    ['publish --key CI --include nope/**', 1, /no file is left[\s\S]+--include/],
+    ['publish --key CI --store AWAY', 1, /no repository at this address/],
+    ['publish --key CI --root ZEROS', 5, /no root of this repository/],
+    ['promote canray stable --key RELEASE', 1, /no release is called canray/],
+    ['promote canary stabel --key RELEASE', 1, /no such channel: stabel/],
+    ['promote canary stable --key CI', 1, /may not sign this role: stable/],
+    ['revert stabel --key RELEASE', 1, /no such channel: stabel/],
+    ['revert canary --to 9999 --key CI', 1, /no release is called 9999/],
+    ['renew', 1, /may not sign this role: timestamp/],
+    ['renew --key OTHER', 1, /may not sign this role: timestamp/],
+    ['releases --channel stabel', 1, /no such channel: stabel/],
+    ['inspect nope', 1, /no release is called nope/],
+    ['inspect AWAY', 1, /no repository at this address/],
+    ['completion bahs', 2, /no completion for this shell: bahs/],
+    ['keys new CI', 1, /a file of this name already/],
+    ['keys new NOWHERE/at/all.key', 1, /no such file or directory/],
+    ['keys show NOWHERE', 1, /no such file or directory/],
+    ['keys show PASS', 2, /not a secret key/],
+    [`keys add stable nonsense ${CEREMONY}`, 2, /not a public key[\s\S]+keys show/],
+    [`keys remove stable 1234 ${CEREMONY}`, 1, /no key of this role has this id/],
+    [`keys remove stabel 1234 ${CEREMONY}`, 1, /no such role: stabel[\s\S]+canary, stable/],
+    ['keys threshold stable two', 2, /whole number/],
+    [`keys threshold stable 2 ${CEREMONY}`, 1, /cannot be reached[\s\S]+keys add/],
+    ['keys threshold stable 2 --root-key ROOT', 2, /no terminal[\s\S]+--passphrase-file/],
+    ['keys threshold stable 2 --root-key ROOT --passphrase-file WRONG', 4, /does not open this key/],
+    ['keys cosign stabel --key RELEASE', 1, /no such role: stabel/],
+    ['keys rotate NOWHERE OTHER', 1, /no such file or directory/],
+    ['keys renew --key CI', 1, /signed by the old and the new root keys[\s\S]+--root-key/],
+    ['pull --home HOME_OF_ITS_OWN', 2, /has not joined[\s\S]+skillsctl join/],
+    ['status --home HOME_OF_ITS_OWN', 2, /has not joined/],
+    ['history --home HOME_OF_ITS_OWN', 2, /has not joined/],
+    ['verify --home HOME_OF_ITS_OWN', 2, /has not joined/],
+    ['unpin --home HOME_OF_ITS_OWN', 2, /has not joined/],
+  ]
+
+  it.concurrent.each(CASES)('%s', async (line, exit, says) => {
+    const fill = (word: string) => word.replace(/[A-Z]{2,}/, (name) => words[name] ?? name)
+    const args = line.replace('HOME_OF_ITS_OWN', site.home(`new-${CASES.findIndex(([of]) => of === line)}`))
+    const home = line.includes('--home') ? [] : ['--home', site.home('home')]
+    const ran = await site.run([...args.split(' ').map(fill), ...home])
+    expect(ran).toMatchObject({ exit, stdout: '' })
+    expect(ran.stderr).toMatch(/^error: [^A-Z]/)
+    expect(ran.stderr).toMatch(says)
+  })
+
+  it('changes nothing, in the store or anywhere else', async () => {
+    expect(await everything()).toEqual(before)
+  })
+})
