@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { SkillsctlError } from '../src/core/errors.ts'
 import type { Confirm } from '../src/index.ts'
+import { changeLines } from './describe.ts'
 
 function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -10,9 +11,10 @@ function isInteractive(): boolean {
 
 /** Answers yes with `--yes`, asks on a terminal, and answers no everywhere else. */
 export function confirmer(yes: boolean): Confirm {
-  return async (question) => {
+  return async (question, changes) => {
     if (yes) return true
     if (!isInteractive()) return false
+    for (const line of changes === undefined ? [] : changeLines(changes)) process.stderr.write(`${line}\n`)
     const answer = await atTerminal(process.stderr, (ask) => ask(`${question} [y/N] `))
     return /^y(?:es)?$/i.test(answer.trim())
   }

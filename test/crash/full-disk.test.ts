@@ -85,7 +85,7 @@ describe.skipIf(!mayMount())('a pull into a full disk (skipped where mount(8) is
   }
 
   test('fails as no-space wherever the bytes run out, and works once there is room', async () => {
-    await expectFailuresUpTo(260, EVERYTHING ? 1 : 20, async (pages) => {
+    await expectFailuresUpTo(260, EVERYTHING ? 1 : 40, async (pages) => {
       const { bavail, bsize } = await statfs(disk)
       const ballast = bavail * bsize - pages * PAGE
       await writeFile(join(disk, 'ballast'), Buffer.alloc(Math.max(ballast, 0), 1))
@@ -93,7 +93,7 @@ describe.skipIf(!mayMount())('a pull into a full disk (skipped where mount(8) is
   })
 
   test('fails as no-space wherever the inodes run out, and works once there are some', async () => {
-    await expectFailuresUpTo(60, EVERYTHING ? 1 : 6, async (inodes) => {
+    await expectFailuresUpTo(60, EVERYTHING ? 1 : 10, async (inodes) => {
       await mkdir(join(disk, 'ballast'))
       const { ffree } = await statfs(disk)
       for (let count = 0; count < ffree - inodes; count++) mkdirSync(join(disk, 'ballast', String(count)))

@@ -65,7 +65,7 @@ describe('a pull that is killed leaves the old or the new release, and the next 
       steps.includes(step === 'activate' && isTidy(operations, index) ? 'tidy' : step)
     await killAtEach({
       job: job(),
-      points: killPoints(operations, belongs, 4),
+      points: killPoints(operations, belongs, 3),
       restore: () => scene.restore(),
       verify: async () => {
         const runs = await whatRuns(scene.home, scene.releases, edits)
@@ -105,7 +105,7 @@ test('a join that is killed leaves nothing or a complete release, and joining ag
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 6),
+    points: killPoints(operations, () => true, 3),
     restore: () => scene.restore(),
     verify: async () => {
       const runs = await access(join(home, 'current')).then(

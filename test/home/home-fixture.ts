@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path'
 import { buildManifest, type Entry, type Manifest, serializeManifest } from '../../src/core/manifest.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
 import { createHome, type Layout, layoutOf } from '../../src/home/layout.ts'
-import { type Installed, placeRelease, type Staged } from '../../src/home/releases.ts'
+import { placeRelease, type Staged } from '../../src/home/place.ts'
+import type { Installed } from '../../src/home/releases.ts'
 import { openStaging } from '../../src/home/staging.ts'
 
 export interface TestHome {

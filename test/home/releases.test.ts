@@ -3,16 +3,8 @@ import { mkdir, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHome, defaultHome, layoutOf, manifestPath, statPath } from '../../src/home/layout.ts'
-import {
-  currentDirectory,
-  currentRelease,
-  findIntact,
-  forgetRecords,
-  listInstalled,
-  placeRelease,
-  readInstalled,
-  takeAway,
-} from '../../src/home/releases.ts'
+import { findIntact, forgetRecords, placeRelease, takeAway } from '../../src/home/place.ts'
+import { currentDirectory, currentRelease, listInstalled, readInstalled } from '../../src/home/releases.ts'
 import { createTestHome, type TestHome } from './home-fixture.ts'
 
 let home: TestHome
