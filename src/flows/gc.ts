@@ -6,7 +6,7 @@ import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../cor
 import type { Store, StoredObject } from '../store/store.ts'
 import { APPROVAL_LIFE } from '../trust/approval.ts'
 import { metadataKey } from '../trust/metadata.ts'
-import { readRepository, type View } from '../trust/writer.ts'
+import { readRepository, type View } from '../trust/view.ts'
 import { readPage } from './channel-history.ts'
 import { allHeads, GRACE, KEEP_FOR, type PublisherContext } from './publisher.ts'
 

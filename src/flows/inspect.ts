@@ -12,7 +12,7 @@ import type { Layout } from '../home/layout.ts'
 import { listInstalled } from '../home/releases.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import type { RootPin } from '../trust/reader.ts'
+import type { RootPin } from '../trust/root-chain.ts'
 import { decodeToken, isToken } from '../trust/token.ts'
 
 export interface Check {

@@ -2,11 +2,12 @@
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { type Approval, approve, completed, openApprovals, proposal, sameContent } from '../trust/approval.ts'
+import { changeKeys } from '../trust/change-keys.ts'
 import type { PublicKey, Signer } from '../trust/key.ts'
-import type { RootPin } from '../trust/reader.ts'
-import { changeKeys, type KeyHolders, type KeySet, keySet, type RootDigest } from '../trust/root.ts'
+import { type KeyHolders, type KeySet, keySet, type RootDigest } from '../trust/root.ts'
+import type { RootPin } from '../trust/root-chain.ts'
 import { encodeToken } from '../trust/token.ts'
-import { readRepository, type View } from '../trust/writer.ts'
+import { readRepository, type View } from '../trust/view.ts'
 import type { PublisherContext } from './publisher.ts'
 
 export interface KeysReport {

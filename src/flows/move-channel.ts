@@ -14,7 +14,8 @@ import {
 } from '../trust/approval.ts'
 import type { TargetsSigned } from '../trust/metadata.ts'
 import { keySet } from '../trust/root.ts'
-import { type Change, commit, signersFor, type View } from '../trust/writer.ts'
+import type { View } from '../trust/view.ts'
+import { type Change, commit, signersFor } from '../trust/writer.ts'
 import type { Confirm } from './channel.ts'
 import { moveHead, type PublisherContext } from './publisher.ts'
 

@@ -1,7 +1,8 @@
 /** `skillsctl releases`: the verified history of a channel. Works for a machine and for a publisher. */
 import type { Channel, ReleaseEntry } from '../core/channel.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { memoryCache, RepositoryReader, type RootPin, type TrustCache } from '../trust/reader.ts'
+import { memoryCache, RepositoryReader, type TrustCache } from '../trust/reader.ts'
+import type { RootPin } from '../trust/root-chain.ts'
 import { channelHistory } from './channel-history.ts'
 
 export interface ReleasesOptions {

@@ -1,6 +1,7 @@
 /** `skillsctl renew`: says "still here", and signs anew what is about to expire (DESIGN §3, "Freshness"). */
 import { METADATA_LIFE, RENEW_BEFORE, type RoleKeys } from '../trust/metadata.ts'
-import { commit, delegationOf, readRepository, renewTimestamp, type View } from '../trust/writer.ts'
+import { readRepository, type View } from '../trust/view.ts'
+import { commit, delegationOf, renewTimestamp } from '../trust/writer.ts'
 import type { PublisherContext } from './publisher.ts'
 
 export interface RenewReport {

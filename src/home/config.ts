@@ -2,7 +2,7 @@
 import { SkillsctlError } from '../core/errors.ts'
 import { type Fields, integer, object, optional, parseJson, SHA256_HEX, string } from '../core/parse.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
-import type { RootPin } from '../trust/reader.ts'
+import type { RootPin } from '../trust/root-chain.ts'
 import type { Layout } from './layout.ts'
 
 const FORMAT = 'skillsctl-home/1'

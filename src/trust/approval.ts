@@ -18,7 +18,8 @@ import {
   type TargetsSigned,
 } from './metadata.ts'
 import type { KeyHolders } from './root.ts'
-import type { Prepared, View } from './writer.ts'
+import type { View } from './view.ts'
+import type { Prepared } from './writer.ts'
 
 /** Nobody finishes what was begun this long ago. Milliseconds. */
 export const APPROVAL_LIFE = 7 * 24 * 60 * 60 * 1000

@@ -9,20 +9,13 @@ import type { Etag, ReadableStore } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { type HeadHint, metadataKey, type RootSigned, signedPart, type TimestampSigned } from './metadata.ts'
 import { fetchTimestamp, type Timestamp } from './probe.ts'
+import { fetchPinnedRoot, fetchRoot, isReadableRoot, type RootPin } from './root-chain.ts'
 import { Verifier } from './verifier.ts'
 
 /** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
 export interface TrustCache {
   read(role: string): Promise<Buffer | undefined>
   write(role: string, bytes: Buffer): Promise<void>
-}
-
-/** The root of trust that a person or a token handed over. */
-export interface RootPin {
-  /** Where to look; without it the chain is searched from the first. */
-  readonly version?: number | undefined
-  /** SHA-256 of the exact bytes of `<version>.root.json`, hex. */
-  readonly sha256: string
 }
 
 export interface ReaderOptions {
@@ -37,7 +30,6 @@ export interface ReaderOptions {
 
 export const NEVER_EXPIRES = 0
 
-const LONGEST_ROOT = 512 * 1024
 /** For metadata whose length nobody signed. Bytes. */
 const LONGEST_METADATA = 16 * 1024 * 1024
 /** A chain longer than this within one update is an attack. */
@@ -271,50 +263,6 @@ export class RepositoryReader {
   private async accept(role: string, bytes: Buffer): Promise<void> {
     this.accepted.set(role, bytes)
     await this.options.cache.write(role, bytes)
-  }
-}
-
-/** A bucket without the right to list answers 403 for what is not there. */
-async function fetchRoot(store: ReadableStore, version: number): Promise<Buffer | undefined> {
-  try {
-    const answer = await store.get(metadataKey('root', version), { maxBytes: LONGEST_ROOT })
-    return answer.kind === 'found' ? answer.body : undefined
-  } catch (error) {
-    if (isError(error, 'denied')) return undefined
-    throw error
-  }
-}
-
-/** A cached root that a failing disk has damaged is as good as none: the pinned one leads to it again. */
-function isReadableRoot(bytes: Buffer, now: number): boolean {
-  try {
-    return new Verifier(bytes, now).root.version > 0
-  } catch (error) {
-    if (error instanceof SkillsctlError) return false
-    throw error
-  }
-}
-
-async function fetchPinnedRoot(store: ReadableStore, pin: RootPin): Promise<Buffer> {
-  for (let version = pin.version ?? 1; ; version++) {
-    const bytes = await fetchRoot(store, version)
-    if (bytes === undefined) {
-      if (version === (pin.version ?? 1)) await fetchTimestamp(store)
-      throw new SkillsctlError('untrusted', 'no root of this repository has the digest that was asked for', {
-        subject: store.url,
-        expected: `sha256:${pin.sha256}`,
-        hint: 'ask whoever publishes for a new join token',
-      })
-    }
-    if (sha256Hex(bytes) === pin.sha256) return bytes
-    if (pin.version !== undefined) {
-      throw new SkillsctlError('untrusted', 'the root is not the one that was asked for', {
-        subject: `${store.url} ${metadataKey('root', version)}`,
-        expected: `sha256:${pin.sha256}`,
-        found: `sha256:${sha256Hex(bytes)}`,
-        hint: 'do not join; ask whoever publishes for a new join token',
-      })
-    }
   }
 }
 

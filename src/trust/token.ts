@@ -3,7 +3,7 @@ import { canonicalJson } from '../core/canonical.ts'
 import { parseChannel } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { integer, object, optional, parseJson, SHA256_HEX, string } from '../core/parse.ts'
-import type { RootPin } from './reader.ts'
+import type { RootPin } from './root-chain.ts'
 
 const PREFIX = 'skillsctl-join-1.'
 

@@ -3,11 +3,10 @@
  * compare-and-swap on `timestamp.json` (SPEC.md, "Publishing"). Whoever loses the race starts over.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Channel, ChannelHead } from '../core/channel.ts'
 import { channelOfTarget } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
-import type { ReadableStore, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Signer } from './key.ts'
 import {
   type HeadHint,
@@ -16,16 +15,14 @@ import {
   metadataKey,
   metaOf,
   type RoleKeys,
-  type RootSigned,
   type Signed,
-  type SnapshotSigned,
   signedPart,
   signMetadata,
   type TargetsSigned,
   TIMESTAMP_LIFE,
-  type TimestampSigned,
 } from './metadata.ts'
-import { memoryCache, NEVER_EXPIRES, RepositoryReader, type RootPin } from './reader.ts'
+import type { RootPin } from './root-chain.ts'
+import { type Reading, readRepository, type View } from './view.ts'
 
 export interface WriterOptions {
   readonly store: Store
@@ -35,19 +32,6 @@ export interface WriterOptions {
   readonly clock: () => number
   /** See `ReaderOptions`. */
   readonly acceptFormerRoot?: boolean
-}
-
-/** The repository as it verifies right now. */
-export interface View {
-  readonly root: RootSigned
-  readonly rootSha256: string
-  readonly snapshot: SnapshotSigned
-  readonly targets: TargetsSigned
-  readonly timestamp: TimestampSigned
-  /** The newest root does not accept what is in force: it has to be signed anew. */
-  readonly isLeftBehind: boolean
-  role(role: string): Promise<TargetsSigned>
-  head(channel: Channel): Promise<ChannelHead | undefined>
 }
 
 /** New content of a role. Version, expiry and signatures are added by the writer. */
@@ -74,12 +58,6 @@ const MOST_TRIES = 60
 const LONGEST_PAUSE = 1_500
 const LONGEST_ROLE = 16 * 1024 * 1024
 
-/** The repository as it was read, and the tag of its timestamp for the compare-and-swap. */
-export interface Reading {
-  readonly view: View
-  readonly etag: string
-}
-
 /**
  * Reads, asks `plan` for a change, writes it; again from the start when somebody else was faster.
  * @param plan decides from the verified state; `undefined` means that nothing is to be done
@@ -103,35 +81,6 @@ export async function commit(
     subject: options.store.url,
     hint: 'run the command again',
   })
-}
-
-/** Reads and verifies the repository for somebody who publishes. Expiry does not count: publishing mends it. */
-export async function readRepository({
-  store,
-  pin,
-  acceptFormerRoot = false,
-}: {
-  store: ReadableStore
-  pin: RootPin
-  acceptFormerRoot?: boolean
-}): Promise<Reading> {
-  const cache = memoryCache()
-  const reader = await RepositoryReader.open({ store, pin, cache, now: NEVER_EXPIRES, acceptFormerRoot })
-  await reader.refresh()
-  const view: View = {
-    root: signedPart(reader.bytes('root')),
-    rootSha256: reader.rootSha256,
-    snapshot: signedPart(reader.bytes('snapshot')),
-    targets: signedPart(reader.bytes('targets')),
-    timestamp: reader.stamp,
-    isLeftBehind: reader.isLeftBehind,
-    role: async (role) => {
-      await reader.role(role)
-      return signedPart(reader.bytes(role))
-    },
-    head: (channel) => reader.head(channel),
-  }
-  return { view, etag: reader.etag }
 }
 
 /** Those of our signers that a role lists. @throws SkillsctlError `refused` when they are too few */

@@ -6,7 +6,7 @@ import { sha256Hex } from '../../src/trust/digest.ts'
 import type { Signer } from '../../src/trust/key.ts'
 import { metadataKey, type TargetsSigned } from '../../src/trust/metadata.ts'
 import { keySet } from '../../src/trust/root.ts'
-import { readRepository } from '../../src/trust/writer.ts'
+import { readRepository } from '../../src/trust/view.ts'
 import { fault, LyingStore } from '../support/lying-store.ts'
 import { CANARY, createTeam, DAY, listing, newSigner, STABLE, type Team } from '../support/team.ts'
 

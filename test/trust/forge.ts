@@ -10,7 +10,7 @@ import {
   type Signed,
   signatureOf,
 } from '../../src/trust/metadata.ts'
-import type { RootPin } from '../../src/trust/reader.ts'
+import type { RootPin } from '../../src/trust/root-chain.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { newSigner } from '../support/team.ts'
 
