@@ -6,7 +6,7 @@ import type { Reason } from '../core/timeline.ts'
 import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
 import { ranHere } from '../home/ran.ts'
-import { currentRelease, type Installed } from '../home/releases.ts'
+import { currentName, type InstalledName } from '../home/releases.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import { type Machine, type MachineContext, openMachine, remember } from './machine.ts'
 import {
@@ -33,7 +33,7 @@ export async function rollback(context: MachineContext, version?: string): Promi
 export async function pin(context: MachineContext, version?: string): Promise<SwitchReport> {
   const step = steps('pin', context.emit, context.clock)
   const machine = await ready(context)
-  const target = version === undefined ? currentRelease(machine.layout) : findOnDisk(machine, version)
+  const target = version === undefined ? currentName(machine.layout) : findOnDisk(machine, version)
   if (target === undefined && version === undefined) throw nothingInstalled()
   return goTo(machine, target, version, 'pin', step)
 }
@@ -53,14 +53,14 @@ async function ready(context: MachineContext): Promise<Machine> {
 
 async function goTo(
   machine: Machine,
-  target: Installed | undefined,
+  target: InstalledName | undefined,
   version: string | undefined,
   why: Reason,
   step: Steps,
 ): Promise<SwitchReport> {
   if (target !== undefined) {
     const pinned = { pin: { version: target.version, manifest: target.manifest } }
-    const isCurrent = currentRelease(machine.layout)?.directory === target.directory
+    const isCurrent = currentName(machine.layout)?.directory === target.directory
     const intact = isCurrent ? target : findIntact(machine.layout, target)
     if (intact !== undefined) return step('activate', () => switchOnDisk(machine, intact, why, pinned))
     step.warn(`${target.version} was edited on disk, so it is fetched anew`)
@@ -80,8 +80,8 @@ function pinnedTo({ release, manifest }: ReleaseEntry): Partial<MachineState> {
 }
 
 /** What ran before the current release; after a rollback, one further back. */
-async function ranBefore({ layout }: Machine): Promise<Installed> {
-  const current = currentRelease(layout)
+async function ranBefore({ layout }: Machine): Promise<InstalledName> {
+  const current = currentName(layout)
   const before = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
   if (before !== undefined) return before
   throw new SkillsctlError('absent', 'no release ran here before this one', {

@@ -1,12 +1,12 @@
 /** `skillsctl status` and `history`: what this machine runs and knows. Reads the home only. */
 import type { Freshness } from '../core/freshness.ts'
-import { treeSize } from '../core/manifest.ts'
 import type { Activation } from '../core/timeline.ts'
 import { requireConfig } from '../home/config.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { readHistory } from '../home/history.ts'
 import { ranHere } from '../home/ran.ts'
-import { currentRelease, type Installed, listInstalled } from '../home/releases.ts'
+import { currentRelease, type Installed, listNames } from '../home/releases.ts'
+import { recordedSize } from '../home/stat-record.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
 
@@ -32,7 +32,7 @@ export interface StatusReport {
 export async function status(context: MachineContext): Promise<StatusReport> {
   const machine = await openMachine(context)
   const { layout, config, state } = machine
-  const installed = listInstalled(layout)
+  const installed = listNames(layout)
   const current = currentRelease(layout)
   const drift = current === undefined ? [] : findDrift(layout, current)
   const freshness = freshnessOf(machine)
@@ -48,7 +48,7 @@ export async function status(context: MachineContext): Promise<StatusReport> {
     pin: state.pin,
     freshness,
     drift,
-    disk: installed.reduce((sum, { content }) => sum + treeSize(content.files), 0),
+    disk: installed.reduce((sum, { directory }) => sum + recordedSize(layout, directory), 0),
     releases: installed.length,
     reasons: reasons(state, current, drift, freshness),
   }

@@ -5,7 +5,8 @@ import type { Steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
 import { type Candidate, resolveVersion } from '../core/version.ts'
 import { withLock } from '../disk/lock.ts'
-import { type Installed, listInstalled } from '../home/releases.ts'
+import type { Layout } from '../home/layout.ts'
+import { type InstalledName, listNames, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
@@ -20,15 +21,21 @@ export interface SwitchReport extends ActivationReport {
 }
 
 /** The release on disk that a person means, or undefined when none fits; ambiguity is an error. */
-export function findOnDisk(machine: Machine, wanted: string): Installed | undefined {
-  const installed = listInstalled(machine.layout)
-  const candidates = installed.map((release) => ({ ...release, commit: release.content.source.commit }))
+export function findOnDisk({ layout }: Machine, wanted: string): InstalledName | undefined {
+  const candidates = listNames(layout).map((name) => ({ ...name, commit: commitOf(layout, name, wanted) }))
   try {
     return resolveVersion(wanted, candidates)
   } catch (error) {
     if (error instanceof SkillsctlError && error.code === 'absent') return undefined
     throw error
   }
+}
+
+/** The commit of a release. Its version tells the first seven digits; only where those fit is its manifest read. */
+function commitOf(layout: Layout, { directory, version }: InstalledName, wanted: string): string {
+  const short = version.slice(version.indexOf('-') + 1)
+  if (!short.startsWith(wanted.slice(0, 7))) return short
+  return readInstalled(layout, directory)?.content.source.commit ?? short
 }
 
 /** The release in the channel's verified history that a person means. @throws SkillsctlError `absent` with near misses */

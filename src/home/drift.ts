@@ -19,7 +19,7 @@ import { errnoOf, onDisk, systemError, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { type Layout, statPath } from './layout.ts'
 import type { Installed } from './releases.ts'
-import { parseStats, type StatRecord, stampOf } from './stat-record.ts'
+import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
 
 export interface Drift {
   readonly path: string
@@ -61,16 +61,6 @@ function compareWithManifest(
     if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
   }
   return drift.sort((left, right) => compareBytes(left.path, right.path))
-}
-
-function readRecord(layout: Layout, directory: string): StatRecord {
-  try {
-    return parseStats(readFileSync(statPath(layout, directory), 'utf8'))
-  } catch (error) {
-    // Without a record every file is hashed.
-    if (errnoOf(error) === 'ENOENT') return new Map()
-    throw error
-  }
 }
 
 function driftOf(path: string, entry: Entry, record: StatRecord): Drift['kind'] | undefined {

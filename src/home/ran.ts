@@ -2,19 +2,21 @@
 import { runOrder } from '../core/timeline.ts'
 import { readHistory } from './history.ts'
 import type { Layout } from './layout.ts'
-import { type Installed, readInstalled } from './releases.ts'
+import { type InstalledName, listNames } from './releases.ts'
 
 /**
  * Releases on disk in the order they ran, the current one last. A copy that was fetched anew lies in another
  * directory and is the same release.
  */
-export async function ranHere(layout: Layout): Promise<Installed[]> {
+export async function ranHere(layout: Layout): Promise<InstalledName[]> {
   const activations = await readHistory(layout)
   const directories = new Set(activations.map(({ to }) => to))
   const copies = new Map(
-    [...directories].map((directory) => [directory, readInstalled(layout, directory)] as const),
+    listNames(layout).flatMap((copy) =>
+      directories.has(copy.directory) ? [[copy.directory, copy] as const] : [],
+    ),
   )
-  const latest = new Map<string, Installed>()
+  const latest = new Map<string, InstalledName>()
   const identified = activations.map((activation) => {
     const copy = copies.get(activation.to)
     if (copy === undefined) return activation

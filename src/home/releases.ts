@@ -77,6 +77,12 @@ function readName(layout: Layout, directory: string): { name: InstalledName; byt
   }
 }
 
+/** Every release on disk, by name: without reading what each of them holds. */
+export function listNames(layout: Layout): InstalledName[] {
+  return readdirSync(layout.releases).flatMap((directory) => readName(layout, directory)?.name ?? [])
+}
+
+/** Every release on disk whose manifest can be read. */
 export function listInstalled(layout: Layout): Installed[] {
   const directories = readdirSync(layout.releases).filter((name) => !name.startsWith('.'))
   return directories.flatMap((directory) => readInstalled(layout, directory) ?? [])

@@ -2,10 +2,11 @@
  * `manifests/<directory>.stat`: size, times and inode of every file at the moment it was installed. A file whose
  * record still fits has not been touched; any other is hashed. One line each: `<size> <mtime> <ctime> <inode> <path>`.
  */
-import { lstatSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Entry } from '../core/manifest.ts'
 import { errnoOf } from '../disk/fault.ts'
+import { type Layout, statPath } from './layout.ts'
 
 export type StatRecord = ReadonlyMap<string, string>
 
@@ -35,4 +36,21 @@ export function parseStats(text: string): StatRecord {
     if (stamp !== undefined && path !== undefined) record.set(path, stamp)
   }
   return record
+}
+
+/** Bytes of an installed release, as recorded when it was installed. */
+export function recordedSize(layout: Layout, directory: string): number {
+  let bytes = 0
+  for (const stamp of readRecord(layout, directory).values()) bytes += Number.parseInt(stamp, 10)
+  return bytes
+}
+
+/** The record of a release; empty when it is missing, so that every file is hashed. */
+export function readRecord(layout: Layout, directory: string): StatRecord {
+  try {
+    return parseStats(readFileSync(statPath(layout, directory), 'utf8'))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return new Map()
+    throw error
+  }
 }

@@ -1,5 +1,4 @@
 /** Removing releases that nothing needs any more. Edits are looked for once more before anything goes. */
-import { treeSize } from '../core/manifest.ts'
 import { decideRetention } from '../core/retention.ts'
 import { lastRuns } from '../core/timeline.ts'
 import { removeTree } from '../disk/remove-tree.ts'
@@ -8,8 +7,9 @@ import { readHistory } from './history.ts'
 import type { Layout } from './layout.ts'
 import { forgetRecords, takeAway } from './place.ts'
 import { ranHere } from './ran.ts'
-import { currentDirectory, listInstalled } from './releases.ts'
+import { currentDirectory, listNames, readInstalled } from './releases.ts'
 import { sweepStaging } from './staging.ts'
+import { recordedSize } from './stat-record.ts'
 import { readState, updateState } from './state.ts'
 
 export interface Tidied {
@@ -26,11 +26,11 @@ export async function tidyHome(layout: Layout, area: string, now: number): Promi
   await sweepStaging(layout)
   const [activations, state] = await Promise.all([readHistory(layout), readState(layout)])
   const current = currentDirectory(layout)
-  const installed = listInstalled(layout)
+  const installed = listNames(layout)
   const runs = lastRuns(activations)
-  const releases = installed.map(({ directory, manifest, content }) => ({
+  const releases = installed.map(({ directory, manifest }) => ({
     directory,
-    size: treeSize(content.files),
+    size: recordedSize(layout, directory),
     lastUsed: runs.get(directory) ?? 0,
     held: directory === current || manifest === state.pin?.manifest,
   }))
@@ -42,16 +42,21 @@ export async function tidyHome(layout: Layout, area: string, now: number): Promi
     now,
   )
   const kept: string[] = []
-  for (const release of installed.filter(({ directory }) => remove.includes(directory))) {
+  const removed: string[] = []
+  for (const directory of remove) {
+    const release = readInstalled(layout, directory)
+    // With a damaged manifest nobody can tell what was edited in it: it stays.
+    if (release === undefined) continue
     // Before, so that a kill loses nothing; and after, when nobody can reach it by its name any more.
     const before = await keepEdits(layout, release, findDrift(layout, release))
     const away = await takeAway(layout, release.directory, area)
     const after = await keepEdits(layout, release, findDrift(layout, release, { root: away }), away)
     kept.push(...new Set([before, after].filter((edits) => edits !== undefined)))
     await removeTree(away)
+    removed.push(directory)
   }
   await forgetRecords(layout)
   const note = crowdedOut.length === 0 ? undefined : crowdedOut.join(', ')
   if (note !== state.crowdedOut) await updateState(layout, { crowdedOut: note })
-  return { removed: remove, kept }
+  return { removed, kept }
 }
