@@ -23,6 +23,7 @@ export function headline(outcome: Outcome): string {
     published: `published ${version} on ${channel}`,
     planned: `would publish ${version} on ${channel}`,
     unchanged: `${version} is the head of ${channel} already`,
+    restored: `wrote ${version} on ${channel} again`,
     superseded: `superseded: ${channel} is at ${previous}, ahead of ${version}; nothing was written`,
   }[outcome.outcome]
 }

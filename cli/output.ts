@@ -46,7 +46,7 @@ export class Output {
     process.stderr.write(`${this.paint('33', 'warning:')} ${message}\n`)
   }
 
-  result({ data, text, problem }: Result): void {
+  result({ data, text, problem, exit = 0 }: Result): void {
     this.clear()
     if (this.globals.json) {
       const failure = problem === undefined ? {} : { error: problem.toJSON() }
@@ -54,7 +54,8 @@ export class Output {
       return
     }
     if (!this.globals.quiet) for (const line of text) process.stdout.write(`${line}\n`)
-    if (problem !== undefined) this.describe(problem)
+    // Quiet and no failure (--best-effort): a cron job that has nothing to tell sends no mail.
+    if (problem !== undefined && !(this.globals.quiet && exit === 0)) this.describe(problem)
   }
 
   error(error: SkillsctlError): void {

@@ -140,6 +140,7 @@ function publishCommands(program: Command): void {
     .option('--dry-run', 'show what would change, write nothing')
     .option('--allow-older', 'also publish a commit that is behind, diverged or of unknown ancestry')
     .option('--allow-removals', 'also publish when many skills disappear')
+    .option('--restore', 'write the bytes of a published commit again, for a store that lost them')
     .addHelpText(
       'after',
       examples('skillsctl publish', 'skillsctl publish --channel drafts/alice --working-tree'),

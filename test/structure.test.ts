@@ -58,7 +58,9 @@ describe('the house', () => {
   test('only the entry points decide how the process ends, and libraries print nothing', () => {
     const wrong = files
       .filter((file) => file.startsWith('src'))
-      .filter((file) => /process\.exit|console\.|process\.(?:stdout|stderr)/.test(readFileSync(join(root, file), 'utf8')))
+      .filter((file) =>
+        /process\.exit|console\.|process\.(?:stdout|stderr)/.test(readFileSync(join(root, file), 'utf8')),
+      )
     expect(wrong).toEqual([])
   })
 })

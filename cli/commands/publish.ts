@@ -119,6 +119,7 @@ interface PublishFlags extends SigningFlags {
   dryRun?: boolean
   allowOlder?: boolean
   allowRemovals?: boolean
+  restore?: boolean
 }
 
 export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promise<Result> {
@@ -141,6 +142,7 @@ export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promi
       dryRun: flags.dryRun ?? false,
       allowOlder: flags.allowOlder ?? false,
       allowRemovals: flags.allowRemovals ?? false,
+      restore: flags.restore ?? false,
     }),
   )
   return { data: report, text: publishLines(report) }
@@ -176,6 +178,7 @@ export function publishLines(
     published: `published ${moved} on ${channel} (${files} files${size})`,
     planned: `would publish ${moved} on ${channel} (${files} files${size})`,
     unchanged: `${version} is the head of ${channel} already`,
+    restored: `wrote archive and manifest of ${version} on ${channel} again`,
     superseded: `superseded: ${channel} is at ${previous}, which is ahead of ${version}; nothing was written`,
   }[outcome]
   return [first, ...(changes === undefined ? [] : changeLines(changes))]

@@ -149,9 +149,15 @@ export class Git {
   }
 
   private async insideRepository(): Promise<void> {
-    if ((await this.try(['rev-parse', '--git-dir'])) !== undefined) return
-    throw new SkillsctlError('failed', 'this is not a git repository', {
+    const refusal = await this.text(['rev-parse', '--git-dir']).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (refusal === undefined) return
+    if (!(refusal instanceof SkillsctlError) || refusal.subject === 'git') throw refusal
+    throw new SkillsctlError('failed', 'git sees no repository here', {
       subject: this.directory,
+      found: refusal.found,
       hint: 'run this in a checkout of the repository that holds the skills',
     })
   }

@@ -15,14 +15,15 @@ export interface Activation {
 }
 
 /**
- * Directories in the order they ran, the current one last. Going back drops what was ahead, as in a browser:
- * the next step back leads one further, and a later update follows the release it really replaced.
+ * Directories in the order they ran, the current one last. A person who goes back drops what was ahead, as in a
+ * browser: the next step back leads one further. An update, also one to older content, follows what it replaced.
  */
 export function runOrder(activations: readonly Activation[]): string[] {
   const order: string[] = []
-  for (const { to } of activations) {
+  for (const { to, why } of activations) {
     const known = order.lastIndexOf(to)
-    if (known >= 0) order.length = known + 1
+    const isBack = why === 'rollback' || why === 'pin' || known === order.length - 1
+    if (known >= 0 && isBack) order.length = known + 1
     else order.push(to)
   }
   return order

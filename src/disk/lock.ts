@@ -82,7 +82,7 @@ async function read(path: string): Promise<Held | undefined> {
 function isAbandoned({ content, age }: Held): boolean {
   const holder = parseHolder(content)
   if (holder === undefined) return age > EMPTY_LIFE
-  const alive = isAlive(holder)
+  const alive = isAlive(holder, age)
   return alive === 'unknown' ? age > FOREIGN_LIFE : !alive
 }
 

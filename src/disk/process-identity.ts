@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { hostname, uptime } from 'node:os'
 import { errnoOf } from './fault.ts'
 
 export interface ProcessIdentity {
@@ -30,11 +30,14 @@ function thisMachine(): string {
   return [boot, namespace, hostname()].join(' ')
 }
 
-/** Whether this other machine is ours before its last restart: nothing of it lives on. */
-function isEarlierBoot(machine: string): boolean {
+/**
+ * Whether this other machine is ours before its last restart: nothing of it lives on. Two machines may share a
+ * name, but what one of them has written since our start was not written by us before it.
+ */
+function isEarlierBoot(machine: string, age: number): boolean {
   const [boot, , host] = machine.split(' ')
   const [ourBoot, , ourHost] = thisMachine().split(' ')
-  return host === ourHost && boot !== ourBoot
+  return host === ourHost && boot !== ourBoot && age > uptime() * 1000
 }
 
 /** Start of a process, or undefined when there is none. */
@@ -59,9 +62,12 @@ export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, started: startOf(process.pid) ?? 'unknown', machine: thisMachine() }
 }
 
-/** `unknown` for a process of another machine, boot or pid namespace sharing this disk. */
-export function isAlive(holder: ProcessIdentity): boolean | 'unknown' {
-  if (holder.machine !== thisMachine()) return isEarlierBoot(holder.machine) ? false : 'unknown'
+/**
+ * `unknown` for a process of another machine or pid namespace sharing this disk.
+ * @param age milliseconds since it wrote down who it is
+ */
+export function isAlive(holder: ProcessIdentity, age: number): boolean | 'unknown' {
+  if (holder.machine !== thisMachine()) return isEarlierBoot(holder.machine, age) ? false : 'unknown'
   try {
     process.kill(holder.pid, 0)
   } catch (error) {

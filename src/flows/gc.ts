@@ -2,6 +2,7 @@
  * `skillsctl gc`: removes what nothing points at (SPEC.md, "Garbage collection"). Never anything reachable, also
  * while somebody publishes: what is young stays, and a publisher makes young whatever it is about to point at.
  */
+import { randomBytes } from 'node:crypto'
 import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../core/channel.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { APPROVAL_LIFE } from '../trust/approval.ts'
@@ -33,8 +34,9 @@ export async function collectGarbage(
   for (const prefix of SWEPT) for await (const object of store.list(prefix)) objects.push(object)
   // Read after the listing: whatever was committed before it is reachable from here.
   const reachable = await reachableKeys(context)
+  const now = dryRun ? clock() : Math.min(clock(), await timeOf(store))
   const garbage = objects.filter(
-    ({ key, modified }) => !isKept(key, reachable) && clock() - modified > graceOf(key),
+    ({ key, modified }) => !isKept(key, reachable) && now - modified > graceOf(key),
   )
   const removed: StoredObject[] = []
   for (let start = 0; !dryRun && start < garbage.length; start += AT_ONCE) {
@@ -48,6 +50,15 @@ export async function collectGarbage(
     freed: report.reduce((sum, { size }) => sum + size, 0),
     kept: objects.length - report.length,
   }
+}
+
+/** The store's own clock, by which the age of its objects counts: ours may be ahead. */
+async function timeOf(store: Store): Promise<number> {
+  const key = `probe/${randomBytes(8).toString('hex')}`
+  await store.touch(key, Buffer.from('time'))
+  const { modified = 0 } = (await store.stat(key)) ?? {}
+  await store.remove(key)
+  return modified
 }
 
 /** Approvals wait for other people, everything else for a publisher that is at work. */

@@ -1,6 +1,7 @@
 /** `skillsctl join`: pin the root, give the machine an id, do the first pull. It all happens or nothing does. */
 import { randomUUID } from 'node:crypto'
-import { rm, rmdir, stat } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { parseChannel } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { errnoOf, unlessAbsent } from '../disk/fault.ts'
@@ -32,7 +33,8 @@ export async function join(
     insistOnSame(known, { store, root, channel }, layout)
     return { machine: known.machine, pull: await pull(context), joined: false }
   }
-  const isNew = (await unlessAbsent(stat(layout.root), undefined)) === undefined
+  const before = await unlessAbsent(readdir(layout.root), undefined)
+  refuseForeign(before ?? [], layout)
   const machine = randomUUID()
   await createHome(layout)
   try {
@@ -41,7 +43,7 @@ export async function join(
     if (report.problem !== undefined && report.current === undefined) throw report.problem
     return { machine, pull: report, joined: true }
   } catch (error) {
-    await undo(layout, isNew)
+    await undo(layout, before)
     throw error
   }
 }
@@ -68,21 +70,30 @@ function contradicts(known: RootPin, wanted: RootPin): boolean {
   return known.version !== undefined && known.version === wanted.version && known.sha256 !== wanted.sha256
 }
 
-async function undo(layout: Layout, isNew: boolean): Promise<void> {
-  for (const path of [layout.config, layout.state, layout.trust])
+/** A directory that holds anything but a home is somebody's own. */
+function refuseForeign(names: readonly string[], layout: Layout): void {
+  const ours = Object.values(layout).map((path) => basename(path))
+  const foreign = names.find((name) => !ours.includes(name))
+  if (foreign === undefined) return
+  throw new SkillsctlError('refused', 'this directory is not a home of skillsctl, and not empty', {
+    subject: layout.root,
+    found: foreign,
+    hint: 'name an empty or a new directory with --home',
+  })
+}
+
+/** Removes what this run has made; what was there before stays. */
+async function undo(layout: Layout, before: readonly string[] | undefined): Promise<void> {
+  const isNew = (path: string): boolean => before?.includes(basename(path)) !== true
+  for (const path of [layout.config, layout.state, layout.trust].filter(isNew)) {
     await rm(path, { recursive: true, force: true })
-  const directories = [
-    layout.releases,
-    layout.manifests,
-    layout.staging,
-    layout.kept,
-    ...(isNew ? [layout.root] : []),
-  ]
-  for (const directory of directories) {
+  }
+  const directories = [layout.releases, layout.manifests, layout.staging, layout.kept].filter(isNew)
+  for (const directory of [...directories, ...(before === undefined ? [layout.root] : [])]) {
     try {
       await rmdir(directory)
     } catch (error) {
-      // Somebody's kept edits, or another process at work: not ours to remove.
+      // Another process is at work here: not ours to remove.
       if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error
     }
   }

@@ -82,6 +82,21 @@ export async function replaceKey(
     keys: keys.map((key) => (key.keyid === old.keyid ? next : key)),
     threshold,
   })
+  const isListed = ({ root, channels }: KeySet): boolean =>
+    [root, ...Object.values(channels)].some(({ keys }) =>
+      keys.some(({ keyid }) => keyid === old.keyid || keyid === next.keyid),
+    )
+  const { keys: present } = await listKeys(context)
+  if (old.keyid === next.keyid || !isListed(present)) {
+    throw new SkillsctlError(
+      'refused',
+      'there is nothing to replace: nobody lists the old key, or it is the new one',
+      {
+        subject: old.keyid,
+        hint: 'compare skillsctl keys show <file> with skillsctl keys list',
+      },
+    )
+  }
   return change(context, ({ root, channels }) => ({
     root: swap(root),
     channels: Object.fromEntries(Object.entries(channels).map(([role, holders]) => [role, swap(holders)])),

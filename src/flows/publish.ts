@@ -19,7 +19,7 @@ import {
   manifestKey,
   type ReleaseEntry,
 } from '../core/channel.ts'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import type { Manifest } from '../core/manifest.ts'
 import { formatInstant } from '../core/parse.ts'
@@ -37,6 +37,7 @@ import {
   putContent,
   repositoryName,
 } from './publisher.ts'
+import { hasBytes, insistOnBytes, restore } from './restore.ts'
 
 export interface PublishOptions {
   readonly git: Git
@@ -51,11 +52,16 @@ export interface PublishOptions {
   readonly allowOlder?: boolean
   /** Publish although many skills disappear. */
   readonly allowRemovals?: boolean
+  /** Write archive and manifest of a commit that was published before once more, for a store that lost them. */
+  readonly restore?: boolean
 }
 
 export interface PublishReport {
-  /** `superseded`: the channel is ahead of this commit already; nothing was written. */
-  readonly outcome: 'published' | 'unchanged' | 'superseded' | 'planned'
+  /**
+   * `superseded`: the channel is ahead of this commit already; nothing was written. `restored`: the bytes of a
+   * published release were written again, and no head was moved.
+   */
+  readonly outcome: 'published' | 'unchanged' | 'superseded' | 'planned' | 'restored'
   readonly channel: string
   readonly version: string
   readonly commit: string
@@ -76,23 +82,34 @@ export interface PublishReport {
 export async function publish(context: PublisherContext, options: PublishOptions): Promise<PublishReport> {
   const { git, channel, selection, workingTree = false, dryRun = false } = options
   if (workingTree && !isDraft(channel)) throw onlyDrafts(channel)
+  if (channel.name !== 'canary' && !isDraft(channel)) throw onlyCanary(channel)
   const step = steps('publish', context.emit, context.stopwatch)
   const source = await step('collect', () => git.commit(options.revision))
   const reading = await readRepository(context)
   const head = await reading.view.head(channel)
   const report = reportOf(source, channel, head)
 
-  const position = await positionOf(source, context.store, head, options)
+  const position = options.restore === true ? 'same' : await positionOf(source, context.store, head, options)
   if (position === 'superseded') return { ...report, outcome: 'superseded' }
   const packing = { git, name: repositoryName(reading.view), selection, workingTree }
-  if (position === 'same' && !workingTree) {
+  if (position === 'same' && !workingTree && options.restore !== true) {
     const { manifest, digest } = await step('describe', () => describeRelease(source, packing))
     if (digest.sha256 === head?.entry.manifest.sha256) {
+      await insistOnBytes(context, channel, head.entry)
       return { ...report, outcome: 'unchanged', manifest: digest.sha256, files: manifest.files.length }
     }
   }
   return inTemporaryDirectory(async (directory) => {
     const packed = await step('pack', () => packRelease(source, packing, directory))
+    if (options.restore === true) {
+      const entry = await step('upload', () => restore(context, channel, head, packed))
+      return {
+        ...report,
+        outcome: 'restored',
+        version: entry.release.version,
+        manifest: entry.manifest.sha256,
+      }
+    }
     const changes = await step('describe', () => changesSince(context, options, head, packed))
     const archive = await archiveFor(context, head, packed)
     const described = {
@@ -112,6 +129,14 @@ export async function publish(context: PublisherContext, options: PublishOptions
     const outcome = await step('point', () =>
       point(context, options, { reading, source, packed, archive, upload, changes, since: head }),
     )
+    // What was there before may have been collected in the moment before it was pointed at.
+    if (
+      outcome === 'published' &&
+      reused &&
+      !(await hasBytes(context, channel, { archive, manifest: packed.digest }))
+    ) {
+      await upload()
+    }
     return { ...described, outcome, archive: { size: archive.size, reused } }
   })
 }
@@ -128,12 +153,26 @@ async function changesSince(
   head: ChannelHead | undefined,
   { manifest }: PackedRelease,
 ): Promise<Changes> {
-  const before = await headManifest(store, channel, head)
+  const before = await formerManifest(store, channel, head)
   const { commit } = manifest.source
   const renames = head === undefined ? [] : await git.renames(head.entry.release.commit, commit)
   const changes = changesBetween(before, manifest, renames)
   if (before !== undefined && !allowRemovals && !isDraft(channel)) refuseRemovals(changes, before)
   return changes
+}
+
+/** A store that lost the old manifest must not keep a new release from being published. */
+async function formerManifest(
+  store: PublisherContext['store'],
+  channel: Channel,
+  head: ChannelHead | undefined,
+): Promise<Manifest | undefined> {
+  try {
+    return await headManifest(store, channel, head)
+  } catch (error) {
+    if (isError(error, 'missing') || isError(error, 'corrupt')) return undefined
+    throw error
+  }
 }
 
 function refuseRemovals(changes: Changes, before: Manifest): void {
@@ -229,6 +268,13 @@ async function inTemporaryDirectory<T>(work: (directory: string) => Promise<T>):
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+function onlyCanary({ name }: Channel): SkillsctlError {
+  return new SkillsctlError('usage', 'commits are published to canary, or to a draft', {
+    subject: name,
+    hint: `then: skillsctl promote canary ${name}`,
+  })
 }
 
 function onlyDrafts({ name }: Channel): SkillsctlError {

@@ -59,7 +59,7 @@ export async function keepArchive(
   { archive, release }: ReleaseEntry,
 ): Promise<boolean> {
   const isSafe = clock() - Date.parse(release.publishedAt) < KEEP_FOR / 2
-  if (isSafe) return (await store.stat(archive.path)) !== undefined
+  if (isSafe) return (await store.stat(archive.path))?.size === archive.size
   const answer = await store.get(archive.path, { maxBytes: archive.size })
   if (answer.kind !== 'found') return false
   await store.touch(archive.path, answer.body)

@@ -3,6 +3,8 @@ import type { Changes } from '../core/changes.ts'
 import type { ReleaseEntry } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
+import { judgeFreshness } from '../core/freshness.ts'
+import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
 import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
@@ -107,6 +109,7 @@ async function update(
     await remember(machine, note)
     return standing(machine, found.reason)
   }
+  insistOnFresh(machine, note, options)
   const plan = { target: found.target, situation, installed, note }
   if (options.check === true || options.dryRun === true) return pending(machine, plan)
   return install(machine, store, plan, options.why ?? 'update', step)
@@ -227,13 +230,8 @@ function bindingOf(
 }
 
 async function nothingNew(machine: Machine): Promise<PullReport> {
-  const { checkedAt } = learnedNow(machine)
-  await remember(machine, { checkedAt, problem: undefined })
+  await remember(machine, { checkedAt: formatInstant(machine.now()), problem: undefined })
   return standing(machine, machine.state.pin === undefined ? 'current' : 'pinned')
-}
-
-function learnedNow({ now }: Machine): { checkedAt: string } {
-  return { checkedAt: new Date(now()).toISOString().replace(/\.\d+Z$/, 'Z') }
 }
 
 async function pending(machine: Machine, { target, installed, note }: Plan): Promise<PullReport> {
@@ -262,17 +260,32 @@ async function finish(
   const { warnings, sinceSigned, expired } = freshnessOf(now)
   const tooOld = requireFresh !== undefined && (sinceSigned === undefined || sinceSigned > requireFresh)
   if (!expired && !tooOld) return { ...report, warnings }
-  const problem = new SkillsctlError('stale', 'the repository was not signed recently enough', {
-    subject: machine.config.store,
+  const problem = notFresh(machine, now.state.signedAt, requireFresh)
+  await rememberProblem(machine, problem)
+  return { ...report, warnings, outcome: 'failed', problem }
+}
+
+/** Before anything is installed. @throws SkillsctlError `stale` */
+function insistOnFresh(machine: Machine, note: Partial<MachineState>, { requireFresh }: PullOptions): void {
+  const { sinceSigned } = judgeFreshness(note, machine.now())
+  if (requireFresh === undefined || (sinceSigned !== undefined && sinceSigned <= requireFresh)) return
+  throw notFresh(machine, note.signedAt, requireFresh)
+}
+
+function notFresh(
+  { config }: Machine,
+  signedAt: string | undefined,
+  requireFresh: number | undefined,
+): SkillsctlError {
+  return new SkillsctlError('stale', 'the repository was not signed recently enough', {
+    subject: config.store,
     expected:
       requireFresh === undefined
         ? 'a signature that has not expired'
         : 'a younger signature (--require-fresh)',
-    found: now.state.signedAt === undefined ? 'no signed time' : `signed at ${now.state.signedAt}`,
+    found: signedAt === undefined ? 'no signed time' : `signed at ${signedAt}`,
     hint: 'whoever publishes runs: skillsctl renew',
   })
-  await rememberProblem(machine, problem)
-  return { ...report, warnings, outcome: 'failed', problem }
 }
 
 function pinIsGone({ version }: ReleaseName): SkillsctlError {

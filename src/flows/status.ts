@@ -76,6 +76,9 @@ function reasons(
   else if (head !== undefined && current !== undefined && head.manifest !== current.manifest) {
     lines.push(`${head.version} is available: run skillsctl pull`)
   }
+  if (current !== undefined && head === undefined && pin === undefined && checkedAt !== undefined) {
+    lines.push('this channel has no release any more: choose another with skillsctl channel')
+  }
   if (problem !== undefined)
     lines.push(`the last check failed at ${problem.at}: ${problem.code}, ${problem.message}`)
   lines.push(...warnings)

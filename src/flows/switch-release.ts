@@ -5,6 +5,7 @@ import type { Steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
 import { type Candidate, resolveVersion } from '../core/version.ts'
 import { withLock } from '../disk/lock.ts'
+import { inSituation, readSituation } from '../home/activation.ts'
 import type { Layout } from '../home/layout.ts'
 import { type InstalledName, listNames, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
@@ -80,6 +81,7 @@ export async function switchByFetching(
   step: Steps,
 ): Promise<SwitchReport> {
   const { layout, channel } = machine
+  const situation = await readSituation(layout)
   return withStore(machine, async (store) => {
     const entry = await step('refresh', () => entryOf(store))
     return inStaging(layout, async (area) => {
@@ -87,10 +89,21 @@ export async function switchByFetching(
       const target = { version: entry.release.version, manifest: entry.manifest.sha256 }
       const request = { target, staged, why, before: { ...changeOf(entry), probe: undefined } }
       const report = await step('activate', () =>
-        withLock(layout.lock, () => activate(machine, request, area)),
+        // A person's own choice wins; a repair gives way to whatever was chosen while it fetched.
+        why === 'repair'
+          ? inSituation(layout, situation, () => activate(machine, request, area))
+          : withLock(layout.lock, () => activate(machine, request, area)),
       )
+      if (report === 'dropped') throw overtaken(machine)
       return { ...report, fetched: true }
     })
+  })
+}
+
+function overtaken({ layout }: Machine): SkillsctlError {
+  return new SkillsctlError('refused', 'another command changed what runs here meanwhile', {
+    subject: layout.root,
+    hint: 'look at skillsctl status, and run this again if it is still needed',
   })
 }
 

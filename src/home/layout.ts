@@ -49,8 +49,8 @@ export function defaultHome(environment: NodeJS.ProcessEnv): string {
 /** Makes the directories that are not there yet. */
 export async function createHome(layout: Layout): Promise<void> {
   await onDisk(layout.root, async () => {
-    await mkdir(layout.root, { recursive: true })
-    await chmod(layout.root, 0o700)
+    // A directory that somebody made before us keeps its mode.
+    if ((await mkdir(layout.root, { recursive: true })) !== undefined) await chmod(layout.root, 0o700)
     for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
       await mkdir(directory, { recursive: true })
     }

@@ -90,11 +90,12 @@ async function abandoned(layout: Layout): Promise<string[]> {
 }
 
 async function isAbandoned(path: string): Promise<boolean> {
-  const owner = ownerOf(path)
-  if (owner !== undefined) return isAlive(owner) === false
   // Never followed: a link that was not renamed to `current` points at nothing from here.
   const info = await unlessAbsent(lstat(path), undefined)
-  return info !== undefined && Date.now() - info.mtimeMs > SETUP_LIFE
+  if (info === undefined) return false
+  const age = Date.now() - info.mtimeMs
+  const owner = ownerOf(path)
+  return owner === undefined ? age > SETUP_LIFE : isAlive(owner, age) === false
 }
 
 function ownerOf(path: string): ProcessIdentity | undefined {

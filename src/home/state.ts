@@ -38,40 +38,50 @@ export interface MachineState {
   readonly probe?: { readonly etag: string; readonly binding: string } | undefined
 }
 
-/** A state that cannot be read counts as none: it is rebuilt by the next pull. */
+/** A file that cannot be read counts as none, and so does each field of it: the next pull learns it anew. */
 export async function readState(layout: Layout): Promise<MachineState> {
   const bytes = await readIfThere(layout.state)
-  if (bytes === undefined) return {}
+  const fields =
+    bytes && readable(bytes.toString('utf8'), (text) => object(parseJson(text, 'state'), 'state'))
+  return fields === undefined ? {} : parseState(fields)
+}
+
+/** What `read` makes of a value, or undefined when it is damaged. */
+function readable<V, T>(value: V, read: (value: V) => T): T | undefined {
   try {
-    return parseState(object(parseJson(bytes.toString('utf8'), layout.state), layout.state))
+    return read(value)
   } catch (error) {
-    if (error instanceof SkillsctlError && error.code === 'corrupt') return {}
+    if (error instanceof SkillsctlError && error.code === 'corrupt') return undefined
     throw error
   }
 }
 
+/** Fields of a newer skillsctl are carried along. */
 function parseState(fields: Fields): MachineState {
-  const problem = optional(fields['problem'], 'state.problem', object)
-  const probe = optional(fields['probe'], 'state.probe', object)
-  const at = (key: string): string | undefined => optional(fields[key], `state.${key}`, instant)
+  const field = <T>(key: string, read: (value: unknown, subject: string) => T): T | undefined =>
+    readable(fields[key], (value) => optional(value, `state.${key}`, read))
   return {
-    pin: optional(fields['pin'], 'state.pin', parseName),
-    head: optional(fields['head'], 'state.head', parseName),
-    checkedAt: at('checkedAt'),
-    rootCheckedAt: at('rootCheckedAt'),
-    signedAt: at('signedAt'),
-    expiresAt: at('expiresAt'),
-    problem: problem && {
-      code: string(problem['code'], 'state.problem'),
-      message: string(problem['message'], 'state.problem'),
-      at: instant(problem['at'], 'state.problem'),
-    },
-    crowdedOut: optional(fields['crowdedOut'], 'state.crowdedOut', string),
-    probe: probe && {
-      etag: string(probe['etag'], 'state.probe'),
-      binding: string(probe['binding'], 'state.probe'),
-    },
+    ...fields,
+    pin: field('pin', parseName),
+    head: field('head', parseName),
+    checkedAt: field('checkedAt', instant),
+    rootCheckedAt: field('rootCheckedAt', instant),
+    signedAt: field('signedAt', instant),
+    expiresAt: field('expiresAt', instant),
+    problem: field('problem', parseProblem),
+    crowdedOut: field('crowdedOut', string),
+    probe: field('probe', parseProbe),
   }
+}
+
+function parseProblem(value: unknown, subject: string): Problem {
+  const { code, message, at } = object(value, subject)
+  return { code: string(code, subject), message: string(message, subject), at: instant(at, subject) }
+}
+
+function parseProbe(value: unknown, subject: string): { etag: string; binding: string } {
+  const { etag, binding } = object(value, subject)
+  return { etag: string(etag, subject), binding: string(binding, subject) }
 }
 
 function parseName(value: unknown, subject: string): ReleaseName {

@@ -9,7 +9,7 @@ import type { Etag, ReadableStore } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { type HeadHint, metadataKey, type RootSigned, signedPart, type TimestampSigned } from './metadata.ts'
 import { fetchTimestamp, type Timestamp } from './probe.ts'
-import { fetchPinnedRoot, fetchRoot, isReadableRoot, type RootPin } from './root-chain.ts'
+import { fetchPinnedRoot, fetchRoot, isReadableRoot, MOST_ROOTS, type RootPin } from './root-chain.ts'
 import { Verifier } from './verifier.ts'
 
 /** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
@@ -32,8 +32,6 @@ export const NEVER_EXPIRES = 0
 
 /** For metadata whose length nobody signed. Bytes. */
 const LONGEST_METADATA = 16 * 1024 * 1024
-/** A chain longer than this within one update is an attack. */
-const MOST_ROOTS = 1024
 
 export class RepositoryReader {
   private readonly options: ReaderOptions

@@ -8,6 +8,8 @@ import { Verifier } from './verifier.ts'
 
 /** Bytes. */
 const LONGEST_ROOT = 512 * 1024
+/** A chain longer than this is an attack. */
+export const MOST_ROOTS = 1024
 
 /** The root of trust that a person or a token handed over. */
 export interface RootPin {
@@ -41,6 +43,7 @@ export function isReadableRoot(bytes: Buffer, now: number): boolean {
 /** The root that a person or a token named by digest. @throws SkillsctlError `untrusted`, `absent` */
 export async function fetchPinnedRoot(store: ReadableStore, pin: RootPin): Promise<Buffer> {
   for (let version = pin.version ?? 1; ; version++) {
+    if (version > MOST_ROOTS + (pin.version ?? 1)) throw endless(store)
     const bytes = await fetchRoot(store, version)
     if (bytes === undefined) {
       if (version === (pin.version ?? 1)) await fetchTimestamp(store)
@@ -60,4 +63,11 @@ export async function fetchPinnedRoot(store: ReadableStore, pin: RootPin): Promi
       })
     }
   }
+}
+
+function endless(store: ReadableStore): SkillsctlError {
+  return new SkillsctlError('untrusted', 'the chain of roots does not end', {
+    subject: store.url,
+    hint: 'do not join; ask whoever publishes for a new join token',
+  })
 }
