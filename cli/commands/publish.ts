@@ -1,6 +1,6 @@
 /** The commands of whoever publishes. */
 import { basename } from 'node:path'
-import { parseChannel } from '../../src/core/channel.ts'
+import { type Channel, isDraft, parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { PUBLISH_CONFIG, parsePublishConfig } from '../../src/core/publish-config.ts'
 import { readIfThere, writeFileAtomic } from '../../src/disk/atomic-file.ts'
@@ -146,6 +146,16 @@ export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promi
     }),
   )
   return { data: report, text: publishLines(report) }
+}
+
+/** What lies behind canary is promoted to, so that it holds only what canary has had. */
+function publishedTo(name: string): Channel {
+  const channel = parseChannel(name)
+  if (channel.name === 'canary' || isDraft(channel)) return channel
+  throw new SkillsctlError('usage', 'commits are published to canary, or to a draft', {
+    subject: name,
+    hint: `publish to canary, then: skillsctl promote canary ${name}`,
+  })
 }
 
 /** What is packed is decided by the commit, not by the working tree that happens to be checked out. */

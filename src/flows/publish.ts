@@ -82,7 +82,6 @@ export interface PublishReport {
 export async function publish(context: PublisherContext, options: PublishOptions): Promise<PublishReport> {
   const { git, channel, selection, workingTree = false, dryRun = false } = options
   if (workingTree && !isDraft(channel)) throw onlyDrafts(channel)
-  if (channel.name !== 'canary' && !isDraft(channel)) throw onlyCanary(channel)
   const step = steps('publish', context.emit, context.stopwatch)
   const source = await step('collect', () => git.commit(options.revision))
   const reading = await readRepository(context)
@@ -268,13 +267,6 @@ async function inTemporaryDirectory<T>(work: (directory: string) => Promise<T>):
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
-}
-
-function onlyCanary({ name }: Channel): SkillsctlError {
-  return new SkillsctlError('usage', 'commits are published to canary, or to a draft', {
-    subject: name,
-    hint: `then: skillsctl promote canary ${name}`,
-  })
 }
 
 function onlyDrafts({ name }: Channel): SkillsctlError {

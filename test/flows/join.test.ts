@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { decodeToken, encodeToken, openStore, openWritableStore, pull } from '../../src/index.ts'
@@ -75,13 +75,32 @@ test('a download that breaks off leaves nothing behind', async () => {
   expect(await exists(machine.layout.root)).toBe(false)
 })
 
-test('a directory that was there already stays, empty of ours', async () => {
+test('a directory that holds something of somebody is refused, and nothing in it is touched', async () => {
   const team = await shipped()
   const home = await temporaryDirectory()
-  await writeFile(join(home, 'mine.txt'), 'mine')
+  await mkdir(join(home, 'trust'))
+  for (const name of ['mine.txt', 'state.json', 'trust/mine']) await writeFile(join(home, name), 'mine')
   const machine = await team.machine({ home })
-  await expect(machine.join({ sha256: 'a'.repeat(64) })).rejects.toMatchObject({ code: 'untrusted' })
-  expect(await readdir(home)).toEqual(['mine.txt'])
+  await expect(machine.join()).rejects.toMatchObject({ code: 'refused', found: 'mine.txt' })
+  expect((await readdir(home, { recursive: true })).sort()).toEqual([
+    'mine.txt',
+    'state.json',
+    'trust',
+    'trust/mine',
+  ])
+})
+
+test('a failed join leaves an empty directory, and what a former home left in it, as they were', async () => {
+  const team = await shipped()
+  const home = await temporaryDirectory()
+  const machine = await team.machine({ home })
+  const wrong = { sha256: 'a'.repeat(64) }
+  await expect(machine.join(wrong)).rejects.toMatchObject({ code: 'untrusted' })
+  expect(await readdir(home)).toEqual([])
+  await mkdir(join(home, 'trust'))
+  await writeFile(join(home, 'state.json'), '{}')
+  await expect(machine.join(wrong)).rejects.toMatchObject({ code: 'untrusted' })
+  expect((await readdir(home)).sort()).toEqual(['state.json', 'trust'])
 })
 
 test('an empty store has no repository, and an unknown channel is absent', async () => {

@@ -238,6 +238,14 @@ describe('rotation', () => {
     expect(await heads(team.store, team.root, memoryCache(), team.clock.now())).toMatchObject({ root: 2 })
   })
 
+  test('replacing a key that nobody lists, or one by itself, is refused: a leak would stay open unnoticed', async () => {
+    const team = await published()
+    const stray = replaceKey(team.publisher(), newSigner(), newSigner())
+    await expect(stray).rejects.toMatchObject({ code: 'refused' })
+    const same = replaceKey(team.publisher(), team.keys.ci, team.keys.ci)
+    await expect(same).rejects.toMatchObject({ code: 'refused' })
+  })
+
   test('without the old root key there is no new root', async () => {
     const team = await published()
     const next = newSigner()

@@ -411,6 +411,29 @@ test('a release whose archive was lost is packed anew', async () => {
   expect(await machine.files()).toEqual(SKILL)
 })
 
+test('bytes that the store lost are told of, and restored without moving a head', async () => {
+  const team = await createTeam()
+  await team.commit(SKILL)
+  await team.publishStable()
+  const keys = [...(await listing(team.store)).keys()]
+  const lost = keys.filter((key) => key.startsWith('blobs/') || key.startsWith('targets/'))
+  for (const key of lost) await team.store.remove(key)
+  await expect(team.publishStable()).rejects.toMatchObject({ code: 'missing' })
+  expect(await team.publishStable({ restore: true })).toMatchObject({ outcome: 'restored' })
+  expect([...(await listing(team.store)).keys()]).toEqual(keys)
+  expect(await (await team.joined()).files()).toEqual(SKILL)
+})
+
+test('a lost manifest of the old head keeps nobody from publishing a new release', async () => {
+  const team = await createTeam()
+  await team.commit(SKILL)
+  await team.publishStable()
+  for (const key of (await listing(team.store)).keys())
+    if (key.startsWith('targets/')) await team.store.remove(key)
+  await team.commit({ 'skills/a/SKILL.md': '# two\n' })
+  expect(await team.publishStable()).toMatchObject({ outcome: 'published' })
+})
+
 test('keys that the channel does not list may not publish to it', async () => {
   const team = await createTeam()
   await team.commit(SKILL)

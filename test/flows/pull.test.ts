@@ -277,6 +277,16 @@ describe('freshness', () => {
     expect(await machine.pull({ requireFresh: 24 * HOUR })).toMatchObject({ outcome: 'current' })
   })
 
+  test('requireFresh installs nothing that is older', async () => {
+    const { team, machine } = await running()
+    const before = await machine.files()
+    await team.ship({ 'skills/new/SKILL.md': '# new\n' })
+    team.clock.pass(25 * HOUR)
+    const report = await machine.pull({ requireFresh: 24 * HOUR })
+    expect(report).toMatchObject({ outcome: 'failed', problem: { code: 'stale' } })
+    expect(await machine.files()).toEqual(before)
+  })
+
   test('a frozen mirror is told of after three days and fails after thirty, still running', async () => {
     const { team, machine } = await running()
     team.clock.pass(2 * DAY)
@@ -338,6 +348,20 @@ test('follows promotions only, not canary', async () => {
   expect(await machine.pull()).toMatchObject({ outcome: 'current' })
   await promote(team.release, 'canary', STABLE, yes)
   expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+})
+
+test('a damaged field of the state costs that field only: a pin holds', async () => {
+  const { team, machine } = await running()
+  await team.ship({ 'skills/new/SKILL.md': '# new\n' })
+  await machine.pull()
+  await rollback(machine.context)
+  const state = JSON.parse(await readFile(machine.layout.state, 'utf8'))
+  await writeFile(machine.layout.state, JSON.stringify({ ...state, signedAt: 'soon', 'x-newer': 1 }))
+  expect(await machine.pull()).toMatchObject({ outcome: 'pinned' })
+  expect(JSON.parse(await readFile(machine.layout.state, 'utf8'))).toMatchObject({
+    'x-newer': 1,
+    pin: state.pin,
+  })
 })
 
 test('a damaged state, trust or stat record costs a request, never correctness', async () => {
