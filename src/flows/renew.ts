@@ -1,5 +1,5 @@
 /** `skillsctl renew`: says "still here", and signs anew what is about to expire (DESIGN §3, "Freshness"). */
-import { METADATA_LIFE, RENEW_BEFORE, type RoleKeys } from '../trust/metadata.ts'
+import { RENEW_BEFORE, type RoleKeys } from '../trust/metadata.ts'
 import { readRepository, type View } from '../trust/view.ts'
 import { commit, delegationOf, renewTimestamp } from '../trust/writer.ts'
 import type { PublisherContext } from './publisher.ts'
@@ -54,7 +54,7 @@ async function expiring(context: PublisherContext, view: View): Promise<Expiring
 }
 
 function isDue({ clock }: PublisherContext, expires: string): boolean {
-  return Date.parse(expires) - clock() < Math.min(RENEW_BEFORE, METADATA_LIFE)
+  return Date.parse(expires) - clock() < RENEW_BEFORE
 }
 
 function maySign({ signers }: PublisherContext, keys: RoleKeys | undefined): boolean {

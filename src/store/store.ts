@@ -71,8 +71,6 @@ export interface Store extends ReadableStore {
   remove(key: string): Promise<void>
 }
 
-export type StoreOpener = (url: string) => Promise<Store | ReadableStore>
-
 /** Whether this store can be written at all. */
 export function isWritable(store: ReadableStore): store is Store {
   return 'put' in store
