@@ -47,7 +47,9 @@ function stackOf(error: unknown): string {
 
 // `skillsctl releases | head`: a reader that has seen enough is no failure.
 process.stdout.on('error', (error) => {
-  if (errnoOf(error) !== 'EPIPE') throw error
+  if (errnoOf(error) === 'EPIPE') return
+  process.stderr.write(`error: the output could not be written: ${errnoOf(error) ?? error.message}\n`)
+  process.exitCode = EXIT.failed
 })
 
 // The SDK warns about the age of Node on every run; which Nodes we support is ours to say.

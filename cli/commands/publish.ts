@@ -131,7 +131,7 @@ export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promi
     publish(context, {
       git,
       revision: flags.commit,
-      channel: parseChannel(
+      channel: publishedTo(
         flags.channel ?? fromEnvironment('SKILLSCTL_CHANNEL') ?? file?.channel ?? 'canary',
       ),
       selection: {

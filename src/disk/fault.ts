@@ -12,6 +12,7 @@ const FAULTS: Readonly<Record<string, readonly [code: ErrorCode, message: string
   EPERM: ['failed', 'permission denied', 'run as the user that owns this path, or mend its permissions'],
   EROFS: ['failed', 'the file system is read-only', 'choose a writable place, or mount it read-write'],
   ENOTDIR: ['failed', 'a part of this path is a file, not a directory', 'move that file away'],
+  EEXIST: ['failed', 'there is something of this name already', 'name another place, or move it away'],
   EISDIR: ['failed', 'this is a directory, not a file', 'name a file, or move the directory away'],
   ENOENT: ['absent', 'there is no such file or directory', 'check the spelling'],
   EMFILE: ['failed', 'too many open files', 'raise the limit (ulimit -n) and run the command again'],

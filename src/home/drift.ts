@@ -17,7 +17,7 @@ import { isScratch } from '../core/scratch.ts'
 import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, systemError, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
-import { type Layout, statPath } from './layout.ts'
+import type { Layout } from './layout.ts'
 import type { Installed } from './releases.ts'
 import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
 

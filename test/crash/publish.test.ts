@@ -51,7 +51,7 @@ describe('a publisher that is killed leaves the old or the new head', () => {
   test.each(ROWS)('in %s', async (row, steps) => {
     await killAtEach({
       job: job(),
-      points: killPoints(operations, ({ step }) => steps.includes(step), row === 'sign, point' ? 4 : 2),
+      points: killPoints(operations, ({ step }) => steps.includes(step), row === 'sign, point' ? 3 : 2),
       restore: () => scene.restore(),
       verify: async () => {
         const allowed = row === 'sign, point' ? [scene.release(4), scene.release(5)] : [scene.release(4)]

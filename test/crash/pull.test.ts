@@ -65,7 +65,7 @@ describe('a pull that is killed leaves the old or the new release, and the next 
       steps.includes(step === 'activate' && isTidy(operations, index) ? 'tidy' : step)
     await killAtEach({
       job: job(),
-      points: killPoints(operations, belongs, 3),
+      points: killPoints(operations, belongs, 2),
       restore: () => scene.restore(),
       verify: async () => {
         const runs = await whatRuns(scene.home, scene.releases, edits)

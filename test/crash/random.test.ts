@@ -32,7 +32,7 @@ const COMMANDS = [
     name: 'pull',
     scene: () => follower,
     args: () => ['pull'],
-    kills: EVERYTHING ? 80 : 4,
+    kills: EVERYTHING ? 80 : 3,
     verify: async (scene: Scene) => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()
@@ -44,7 +44,7 @@ const COMMANDS = [
     name: 'publish',
     scene: () => publisher,
     args: () => ['publish'],
-    kills: EVERYTHING ? 80 : 4,
+    kills: EVERYTHING ? 80 : 3,
     verify: async (scene: Scene) => {
       expect((await pull(scene.machine())).problem).toBeUndefined()
       const head = await whatRuns(scene.home, scene.releases)
@@ -63,7 +63,7 @@ const COMMANDS = [
     name: 'rollback',
     scene: () => follower,
     args: () => ['rollback', follower.release(2).version],
-    kills: EVERYTHING ? 40 : 4,
+    kills: EVERYTHING ? 40 : 2,
     verify: async (scene: Scene) => {
       expect([scene.release(2), scene.release(4)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()
