@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { SkillsctlError } from '../src/core/errors.ts'
+import { isError, SkillsctlError } from '../src/core/errors.ts'
 import { PUBLISH_CONFIG, type PublishConfig, parsePublishConfig } from '../src/core/publish-config.ts'
 import { readIfThere } from '../src/disk/atomic-file.ts'
 import { onDisk } from '../src/disk/fault.ts'
@@ -97,10 +97,15 @@ function nonEmpty(text: string | undefined): string | undefined {
 /** `skillsctl.json` of the checkout we are in, if there is one. */
 export async function checkoutConfig(): Promise<PublishConfig | undefined> {
   const { Git } = await import('../src/archive/git.ts')
-  const top = await new Git(process.cwd()).topLevel().catch(() => undefined)
+  const top = await new Git(process.cwd()).topLevel().catch(withoutGit)
   const path = join(top ?? process.cwd(), PUBLISH_CONFIG)
   const bytes = await readIfThere(path)
   return bytes === undefined ? undefined : parsePublishConfig(bytes.toString('utf8'), path)
+}
+
+/** Reading a repository needs no git: without it there is no checkout to look in. */
+function withoutGit(error: unknown): undefined {
+  if (!isError(error, 'failed')) throw error
 }
 
 /** Opens the repository for writing, with every key at hand; closes it afterwards. */

@@ -1,5 +1,5 @@
 /** Version names `YYYY.MM.DD-<sha7>`, and how a person may abbreviate them. A name is never an order (DESIGN §2). */
-import { closest, distance } from 'fastest-levenshtein'
+import { distance } from 'fastest-levenshtein'
 import { SkillsctlError } from './errors.ts'
 import { string } from './parse.ts'
 
@@ -72,11 +72,4 @@ function nearMisses(wanted: string, candidates: readonly Candidate[]): string {
   const near = (name: string): number => Math.min(distance(wanted, name), distance(wanted, tail(name)))
   const best = names.sort((left, right) => near(left) - near(right)).slice(0, 3)
   return `did you mean ${best.join(' or ')}? at least 4 characters of a version or commit are needed`
-}
-
-/** The most similar known word, when it is similar enough to be meant. */
-export function didYouMean(word: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined
-  const best = closest(word, [...known])
-  return distance(word, best) <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined
 }

@@ -7,7 +7,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SkillsctlError } from '../core/errors.ts'
 import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts'
+import { isAlive, ownIdentity, parseIdentity } from './process-identity.ts'
 
 /** Waiters give up after this. Milliseconds. */
 const PATIENCE = 10_000
@@ -80,22 +80,10 @@ async function read(path: string): Promise<Held | undefined> {
 }
 
 function isAbandoned({ content, age }: Held): boolean {
-  const holder = parseHolder(content)
+  const holder = parseIdentity(content)
   if (holder === undefined) return age > EMPTY_LIFE
   const alive = isAlive(holder, age)
   return alive === 'unknown' ? age > FOREIGN_LIFE : !alive
-}
-
-function parseHolder(content: string): ProcessIdentity | undefined {
-  try {
-    const { pid, started, machine } = JSON.parse(content)
-    return typeof pid === 'number' && typeof started === 'string' && typeof machine === 'string'
-      ? { pid, started, machine }
-      : undefined
-  } catch {
-    // Half-written by a process that died; judged by its age.
-    return undefined
-  }
 }
 
 /**
@@ -119,7 +107,7 @@ async function clear(path: string, abandoned: string): Promise<void> {
 }
 
 function lockedBy(path: string, { content, age }: Held): SkillsctlError {
-  const holder = parseHolder(content)
+  const holder = parseIdentity(content)
   return new SkillsctlError('locked', 'another process is at work here', {
     subject: path,
     found: `process ${holder?.pid ?? 'unknown'}, since ${Math.round(age / 1000)} s`,

@@ -75,3 +75,16 @@ export function isAlive(holder: ProcessIdentity, age: number): boolean | 'unknow
   }
   return holder.started === 'unknown' || startOf(holder.pid) === holder.started
 }
+
+/** Reads an identity that was written as JSON; undefined when a crash cut it short. */
+export function parseIdentity(text: string): ProcessIdentity | undefined {
+  try {
+    const { pid, started, machine } = JSON.parse(text)
+    return typeof pid === 'number' && typeof started === 'string' && typeof machine === 'string'
+      ? { pid, started, machine }
+      : undefined
+  } catch {
+    // Torn: whoever asks judges by age.
+    return undefined
+  }
+}

@@ -10,7 +10,7 @@ import { findDrift, keepEdits } from '../home/drift.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
-import { type MachineState, type ReleaseName, updateState } from '../home/state.ts'
+import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
 import type { Machine } from './machine.ts'
 
@@ -94,8 +94,4 @@ function onDisk({ layout }: Machine, target: ReleaseName): Installed {
     subject: target.version,
     hint: 'run the command again: it will be fetched anew',
   })
-}
-
-export function nameOf({ version, manifest }: ReleaseName): ReleaseName {
-  return { version, manifest }
 }

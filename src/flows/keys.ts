@@ -184,7 +184,7 @@ async function cosignRole(
   const open = await openApprovals(store, view, role, holders, clock())
   const waiting = open.find(({ signed }) => sameContent(signed, current))
   const signed = waiting?.signed ?? (await proposal(store, view, role, current, clock()))
-  return approve(store, role, signed, oursAmong(context, holders), waiting?.signatures ?? [], clock())
+  return approve(store, role, signed, oursAmong(context, holders), waiting?.signatures ?? [])
 }
 
 function report(store: string, view: View, waiting: readonly Waiting[]): KeysReport {

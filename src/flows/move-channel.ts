@@ -100,7 +100,7 @@ async function addApproval(
   )
   if (waiting === undefined) {
     const next = await proposal(store, view, channel.role, signed, clock())
-    return approve(store, channel.role, next, ours, [], clock())
+    return approve(store, channel.role, next, ours, [])
   }
   const question = `approve ${about.previous ?? 'nothing'} → ${about.version} on ${channel.name}?`
   if (!(await confirm(question, about.changes))) {
@@ -109,7 +109,7 @@ async function addApproval(
       hint: 'to approve without a terminal: --yes',
     })
   }
-  return approve(store, channel.role, waiting.signed, ours, waiting.signatures, clock())
+  return approve(store, channel.role, waiting.signed, ours, waiting.signatures)
 }
 
 /**

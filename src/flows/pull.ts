@@ -13,11 +13,11 @@ import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
 import { currentName, type InstalledName, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
-import type { MachineState, ReleaseName } from '../home/state.ts'
+import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
-import { activate, finishInterrupted, nameOf } from './activate.ts'
+import { activate, finishInterrupted } from './activate.ts'
 import { findInChannel } from './channel-history.ts'
 import {
   freshnessOf,

@@ -1,15 +1,13 @@
 /** `skillsctl releases`: the verified history of a channel. Works for a machine and for a publisher. */
 import type { Channel, ReleaseEntry } from '../core/channel.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { memoryCache, RepositoryReader, type TrustCache } from '../trust/reader.ts'
+import { memoryCache, RepositoryReader } from '../trust/reader.ts'
 import type { RootPin } from '../trust/root-chain.ts'
 import { channelHistory } from './channel-history.ts'
 
 export interface ReleasesOptions {
   readonly store: ReadableStore
   readonly pin: RootPin
-  /** What this machine trusts already, when it has joined. */
-  readonly cache?: TrustCache
   readonly channel: Channel
   /** At most this many, newest first. */
   readonly limit: number
@@ -20,12 +18,11 @@ export interface ReleasesOptions {
 export async function releases({
   store,
   pin,
-  cache,
   channel,
   limit,
   now,
 }: ReleasesOptions): Promise<ReleaseEntry[]> {
-  const reader = await RepositoryReader.open({ store, pin, now, cache: cache ?? memoryCache() })
+  const reader = await RepositoryReader.open({ store, pin, now, cache: memoryCache() })
   await reader.refresh()
   const found: ReleaseEntry[] = []
   for await (const entry of channelHistory(store, channel, await reader.head(channel))) {

@@ -7,7 +7,7 @@ import { readHistory } from '../home/history.ts'
 import { ranHere } from '../home/ran.ts'
 import { currentRelease, type Installed, listNames } from '../home/releases.ts'
 import { recordedSize } from '../home/stat-record.ts'
-import type { MachineState, ReleaseName } from '../home/state.ts'
+import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
 
 export interface StatusReport {
@@ -52,10 +52,6 @@ export async function status(context: MachineContext): Promise<StatusReport> {
     releases: installed.length,
     reasons: reasons(state, current, drift, freshness),
   }
-}
-
-function nameOf({ version, manifest }: ReleaseName): ReleaseName {
-  return { version, manifest }
 }
 
 function reasons(

@@ -1,11 +1,10 @@
 /** Unfinished work. Each run has its own directory, named after its process; those of dead runs are swept. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { lstat, mkdir, readdir, rename } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
-import { isAlive, ownIdentity, type ProcessIdentity } from '../disk/process-identity.ts'
+import { isAlive, ownIdentity, parseIdentity } from '../disk/process-identity.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import type { Layout } from './layout.ts'
 
@@ -94,18 +93,7 @@ async function isAbandoned(path: string): Promise<boolean> {
   const info = await unlessAbsent(lstat(path), undefined)
   if (info === undefined) return false
   const age = Date.now() - info.mtimeMs
-  const owner = ownerOf(path)
+  const written = await unlessAbsent(readFile(join(path, OWNER), 'utf8'), '')
+  const owner = parseIdentity(written)
   return owner === undefined ? age > SETUP_LIFE : isAlive(owner, age) === false
-}
-
-function ownerOf(path: string): ProcessIdentity | undefined {
-  try {
-    const { pid, started, machine } = JSON.parse(readFileSync(join(path, OWNER), 'utf8'))
-    return typeof pid === 'number' && typeof started === 'string' && typeof machine === 'string'
-      ? { pid, started, machine }
-      : undefined
-  } catch {
-    // No owner, or torn by a crash: judged by age.
-    return undefined
-  }
 }

@@ -11,6 +11,11 @@ export interface ReleaseName {
   readonly manifest: string
 }
 
+/** Only the name of something that also is a release. */
+export function nameOf({ version, manifest }: ReleaseName): ReleaseName {
+  return { version, manifest }
+}
+
 export interface Problem {
   readonly code: string
   readonly message: string

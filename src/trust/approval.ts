@@ -34,8 +34,6 @@ export interface Approval {
   readonly sha256: string
   /** Verified signatures of keys that the role lists, one per key. */
   readonly signatures: readonly Signature[]
-  /** Milliseconds since the epoch. */
-  readonly begunAt: number
 }
 
 /** The signed part that a first approver proposes: the next version of the role whose name nobody has taken. */
@@ -80,7 +78,7 @@ export async function openApprovals(
         signatures.push({ keyid: holder.keyid, sig })
     }
     if (signatures.length === 0 || (await isTaken(store, role, signed))) continue
-    found.push({ role, signed, sha256, signatures, begunAt: Date.parse(signed.expires) - METADATA_LIFE })
+    found.push({ role, signed, sha256, signatures })
   }
   return found
 }
@@ -134,7 +132,6 @@ export async function approve(
   signed: TargetsSigned,
   signers: readonly Signer[],
   earlier: readonly Signature[],
-  now: number,
 ): Promise<Approval> {
   const bytes = signedBytes(signed)
   const sha256 = sha256Hex(bytes)
@@ -144,7 +141,7 @@ export async function approve(
     await store.put(signatureKey(role, sha256, keyid), Buffer.from(`${sig}\n`), { absent: true })
   }
   const others = earlier.filter(({ keyid }) => !ours.some((signature) => signature.keyid === keyid))
-  return { role, signed, sha256, signatures: [...others, ...ours], begunAt: now }
+  return { role, signed, sha256, signatures: [...others, ...ours] }
 }
 
 /** The role's metadata once the quorum is there. */

@@ -167,7 +167,7 @@ export class RepositoryReader {
 
   private async followRoots(): Promise<void> {
     for (let count = 0; count < MOST_ROOTS; count++) {
-      const next = await this.fetchRoot(this.rootVersion + 1)
+      const next = await fetchRoot(this.options.store, this.rootVersion + 1)
       if (next === undefined) return
       this.verifier.updateRoot(next)
       this.formerRoot = this.bytes('root')
@@ -178,10 +178,6 @@ export class RepositoryReader {
     throw new SkillsctlError('untrusted', 'the chain of roots does not end', {
       subject: `${this.rootVersion}.root.json`,
     })
-  }
-
-  private async fetchRoot(version: number): Promise<Buffer | undefined> {
-    return fetchRoot(this.options.store, version)
   }
 
   /** Judges a timestamp by the current root and by the one accepted before. */

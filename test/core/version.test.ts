@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isError } from '../../src/core/errors.ts'
-import { didYouMean, parseVersion, resolveVersion, versionName } from '../../src/core/version.ts'
+import { parseVersion, resolveVersion, versionName } from '../../src/core/version.ts'
 
 const candidate = (version: string, commit: string, manifest: string) => ({
   version,
@@ -84,12 +84,4 @@ describe('finding a release', () => {
     expect(failure('77e1d05').hint).toMatch(/^did you mean 2026\.11\.21-77e1d04 or /)
     expect(failure('77e1d05', []).hint).toBe('no release is known yet')
   })
-})
-
-test.each([
-  ['publsh', 'publish'],
-  ['statsu', 'status'],
-  ['frobnicate', undefined],
-])('%s suggests %s', (word, expected) => {
-  expect(didYouMean(word, ['publish', 'pull', 'status'])).toBe(expected)
 })
