@@ -212,7 +212,7 @@ describe('a proposal that we would not make ourselves is not signed', () => {
       now,
     )
     const signed = evil(honest, team)
-    await approve(team.store, 'stable', signed, [second], [], now)
+    await approve(team.store, 'stable', signed, [second], [])
     await one()
     const ours = [...(await listing(team.store)).keys()].filter((key) =>
       key.endsWith(`/${team.keys.release.keyid}.sig`),
