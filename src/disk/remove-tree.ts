@@ -17,11 +17,18 @@ export async function removeTree(path: string): Promise<void> {
   })
 }
 
-/** A directory without write permission can neither be emptied nor moved to another parent. */
+/**
+ * A directory without write permission can neither be emptied nor moved to another parent. What is gone meanwhile is
+ * fine: Node's `rm` goes on with the other entries after it has reported its first error.
+ */
 export function makeWritable(directory: string): void {
-  if (!lstatSync(directory).isDirectory()) return
-  chmodSync(directory, 0o755)
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) makeWritable(join(directory, entry.name))
+  try {
+    if (!lstatSync(directory).isDirectory()) return
+    chmodSync(directory, 0o755)
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) makeWritable(join(directory, entry.name))
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
   }
 }

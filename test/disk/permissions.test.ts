@@ -102,6 +102,18 @@ describe.skipIf(isRoot)('a user without permission', () => {
     expect(await readdir(home.layout.releases)).toEqual([])
   })
 
+  test('gets rid of a read-only directory among many others, which go meanwhile', async () => {
+    for (const round of Array(40).keys()) {
+      const tree = join(directory, `tree-${round}`)
+      await mkdir(join(tree, 'closed/inner'), { recursive: true })
+      await chmod(join(tree, 'closed'), 0o500)
+      for (const sibling of Array(40).keys())
+        await mkdir(join(tree, `open-${sibling}/inner`), { recursive: true })
+      await removeTree(tree)
+    }
+    expect(await readdir(directory)).toEqual([])
+  })
+
   test('cannot take a release out of a directory of releases that is read-only', async () => {
     const { directory: release } = await home.install({ a: 'x' })
     await chmod(home.layout.releases, 0o500)
