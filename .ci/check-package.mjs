@@ -14,7 +14,8 @@ const NEEDED = [
   'dist/cli/main.js',
   'dist/ci/publish.js',
   'dist/src/index.js',
-  'dist/src/index.d.ts',
+  'build/src/index.d.ts',
+  'dist/cli/THIRD-PARTY-LICENSES.txt',
   'ci/action.yml',
   'ci/publish.sh',
   'ci/README.md',
@@ -26,7 +27,7 @@ const NEEDED = [
 ]
 const FORBIDDEN = [
   /^(?:test|bench|src|cli|coverage|node_modules|\.ci|\.github)\//,
-  /^dist\/(?:test|bench)/,
+  /^build\/(?!.*\.d\.ts$)/,
   /\.(?:key|pem|env|sealed\.json|tsbuildinfo|log)$/,
   /(?:^|\/)(?:\.npmrc|\.env.*|id_\w+|credentials)$/,
 ]

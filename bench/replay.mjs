@@ -1,4 +1,4 @@
-// Compiles the replay and the S3 server of the tests into dist/bench, and runs it. Node 20 cannot run TypeScript.
+// Compiles the replay and the S3 server of the tests into build/bench, and runs it. Node 20 cannot run TypeScript.
 import { execFileSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const options = '--ignoreConfig --noCheck --target es2023 --module nodenext --types node --rootDir . --outDir'
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-const output = join('dist', 'bench')
+const output = join('build', 'bench')
 const parameters = [
   ...options.split(' '),
   output,
@@ -17,4 +17,4 @@ execFileSync(process.execPath, [compiler, ...parameters], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
 })
-await import(new URL('../dist/bench/bench/replay.js', import.meta.url).href)
+await import(new URL('../build/bench/bench/replay.js', import.meta.url).href)

@@ -4,17 +4,8 @@ import { SkillsctlError } from '../../src/core/errors.ts'
 import { writeFileAtomic } from '../../src/disk/atomic-file.ts'
 import { onDisk, unlessAbsent } from '../../src/disk/fault.ts'
 import type { KeysReport } from '../../src/flows/keys.ts'
-import {
-  formatPublicKey,
-  formatSecretKey,
-  newSeed,
-  type PublicKey,
-  parsePublicKey,
-  parseSecretKey,
-  publicKey,
-  type Signer,
-  signerFromSeed,
-} from '../../src/trust/key.ts'
+import { formatSecretKey, newSeed, parseSecretKey, type Signer, signerFromSeed } from '../../src/trust/key.ts'
+import { formatPublicKey, type PublicKey, parsePublicKey, publicKey } from '../../src/trust/public-key.ts'
 import { openSealed, sealedPublicHex, sealSeed } from '../../src/trust/sealed-key.ts'
 import {
   type Cli,

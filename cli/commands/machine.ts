@@ -2,7 +2,7 @@
 import { parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import type { PullReport } from '../../src/index.ts'
-import { isToken } from '../../src/trust/token.ts'
+import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
 import { EXIT, exitOfCheck } from '../exit.ts'
@@ -26,7 +26,6 @@ export async function join(
 }
 
 async function target(where: string, { root, channel }: { root?: string; channel?: string }) {
-  const { decodeToken, parseRootDigest } = await import('../../src/trust/token.ts')
   if (isToken(where)) {
     const token = decodeToken(where)
     return { ...token, channel: channel === undefined ? token.channel : parseChannel(channel).name }

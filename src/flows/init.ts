@@ -6,15 +6,9 @@ import { SkillsctlError } from '../core/errors.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, unlessAbsent } from '../disk/fault.ts'
 import type { Store } from '../store/store.ts'
-import {
-  formatPublicKey,
-  formatSecretKey,
-  newSeed,
-  parseSecretKey,
-  type Signer,
-  signerFromSeed,
-} from '../trust/key.ts'
+import { formatSecretKey, newSeed, parseSecretKey, type Signer, signerFromSeed } from '../trust/key.ts'
 import { metadataKey } from '../trust/metadata.ts'
+import { formatPublicKey } from '../trust/public-key.ts'
 import { createRepository, type KeySet, type RootDigest } from '../trust/root.ts'
 import { openSealed, sealSeed } from '../trust/sealed-key.ts'
 import { encodeToken } from '../trust/token.ts'

@@ -90,7 +90,8 @@ function notOurs(path: string): SkillsctlError {
 }
 
 async function inspectLine(text: string, path: string): Promise<InspectReport> {
-  const { formatPublicKey, parsePublicKey, parseSecretKey } = await import('../trust/key.ts')
+  const { parseSecretKey } = await import('../trust/key.ts')
+  const { formatPublicKey, parsePublicKey } = await import('../trust/public-key.ts')
   if (isToken(text.trim())) return inspectToken(text.trim())
   const isPublic = text.startsWith('skillsctl-public-key-')
   const key = isPublic ? parsePublicKey(text) : parseSecretKey(text, path)
@@ -102,7 +103,7 @@ async function inspectLine(text: string, path: string): Promise<InspectReport> {
 }
 
 async function inspectSealedKey(text: string, path: string): Promise<InspectReport> {
-  const { formatPublicKey, publicKey } = await import('../trust/key.ts')
+  const { formatPublicKey, publicKey } = await import('../trust/public-key.ts')
   const { sealedPublicHex } = await import('../trust/sealed-key.ts')
   const key = publicKey(sealedPublicHex(text, path))
   return {
@@ -140,7 +141,8 @@ function nameCheck(path: string, sha256: string): Check[] {
 
 async function inspectMetadata(bytes: Buffer, path: string): Promise<InspectReport> {
   const { splitMetadata, signedBytes } = await import('../trust/metadata.ts')
-  const { isSignedBy, publicKey } = await import('../trust/key.ts')
+  const { isSignedBy } = await import('../trust/key.ts')
+  const { publicKey } = await import('../trust/public-key.ts')
   const { signed, signatures } = splitMetadata(bytes, path)
   const roles = signed['roles'] as { root?: { keyids: string[]; threshold: number } } | undefined
   const keys = (signed['keys'] ?? {}) as Record<string, { keyval: { public: string } }>

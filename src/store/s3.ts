@@ -1,12 +1,15 @@
 /** A store in an S3 bucket: AWS, R2, MinIO, Ceph. Loaded only for `s3://` URLs, because the SDK is large. */
 
-import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
-import type {
-  ListObjectsV2CommandOutput,
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
-  S3ClientConfig,
+  type S3ClientConfig,
 } from '@aws-sdk/client-s3'
 import { SkillsctlError } from '../core/errors.ts'
 import { capped, readAll } from './limits.ts'
@@ -24,9 +27,6 @@ import {
   type StreamAnswer,
   type StreamOptions,
 } from './store.ts'
-
-// The SDK is CommonJS: `import` would read each of its files twice, once for the names that it exports.
-const sdk: typeof import('@aws-sdk/client-s3') = createRequire(import.meta.url)('@aws-sdk/client-s3')
 
 /** One PUT writes at most this. Bytes (the protocol's limit). */
 const LARGEST_PUT = 5 * 1024 ** 3
@@ -49,7 +49,7 @@ export async function openS3Store(url: string): Promise<Store> {
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(region === undefined ? {} : { region }),
   }
-  return new S3Store(new sdk.S3Client(config), bucket, pathname.replace(/^\/|\/$/g, ''), url)
+  return new S3Store(new S3Client(config), bucket, pathname.replace(/^\/|\/$/g, ''), url)
 }
 
 function parseUrl(url: string): URL {
@@ -93,9 +93,7 @@ class S3Store implements Store {
     return this.ask<GetAnswer>(
       key,
       async () => {
-        const { Body, ETag } = await this.client.send(
-          new sdk.GetObjectCommand({ ...this.at(key), ...condition }),
-        )
+        const { Body, ETag } = await this.client.send(new GetObjectCommand({ ...this.at(key), ...condition }))
         return { kind: 'found', body: await readAll(this.body(Body, key, maxBytes)), etag: ETag ?? '' }
       },
       (fault) => absentIn(fault) ?? unchangedIn(fault),
@@ -107,7 +105,7 @@ class S3Store implements Store {
     return this.ask<StreamAnswer>(
       key,
       async () => {
-        const { Body } = await this.client.send(new sdk.GetObjectCommand({ ...this.at(key), ...range }))
+        const { Body } = await this.client.send(new GetObjectCommand({ ...this.at(key), ...range }))
         return { kind: 'found', chunks: this.body(Body, key, maxBytes - start) }
       },
       absentIn,
@@ -131,7 +129,7 @@ class S3Store implements Store {
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
-    const command = new sdk.HeadObjectCommand(this.at(key))
+    const command = new HeadObjectCommand(this.at(key))
     const found = await this.ask<StoredObject | 'absent'>(
       key,
       async () => {
@@ -147,7 +145,7 @@ class S3Store implements Store {
   async *list(prefix: string): AsyncGenerator<StoredObject> {
     let token: string | undefined
     do {
-      const command = new sdk.ListObjectsV2Command({
+      const command = new ListObjectsV2Command({
         Bucket: this.bucket,
         Prefix: this.prefix + prefix,
         ...(token === undefined ? {} : { ContinuationToken: token }),
@@ -161,7 +159,7 @@ class S3Store implements Store {
   }
 
   async remove(key: string): Promise<void> {
-    await this.ask<unknown>(key, () => this.client.send(new sdk.DeleteObjectCommand(this.at(key))), never)
+    await this.ask<unknown>(key, () => this.client.send(new DeleteObjectCommand(this.at(key))), never)
   }
 
   close(): void {
@@ -185,7 +183,7 @@ class S3Store implements Store {
         hint: 'leave large files out with --exclude',
       })
     }
-    return new sdk.PutObjectCommand({
+    return new PutObjectCommand({
       ...this.at(key),
       ...expectation,
       Body: body,

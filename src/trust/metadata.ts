@@ -6,7 +6,8 @@ import { canonicalize } from '@tufjs/canonical-json'
 import { canonicalJson, type Json, type JsonObject } from '../core/canonical.ts'
 import { formatInstant, list, object, parseJson, string } from '../core/parse.ts'
 import { sha256Hex } from './digest.ts'
-import type { Signer, TufKey } from './key.ts'
+import type { Signer } from './key.ts'
+import type { TufKey } from './public-key.ts'
 
 export const SPEC_VERSION = '1.0.31'
 const DAY = 24 * 60 * 60 * 1000

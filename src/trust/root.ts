@@ -5,7 +5,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Store } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
-import { type PublicKey, publicKey, type Signer, type TufKey } from './key.ts'
+import type { Signer } from './key.ts'
 import {
   type Delegation,
   METADATA_LIFE,
@@ -19,6 +19,7 @@ import {
   type TargetsSigned,
   TIMESTAMP_LIFE,
 } from './metadata.ts'
+import { type PublicKey, publicKey, type TufKey } from './public-key.ts'
 import type { View } from './view.ts'
 
 export interface KeyHolders {

@@ -3,7 +3,8 @@ import { randomBytes, scrypt } from 'node:crypto'
 import nacl from 'tweetnacl'
 import { SkillsctlError } from '../core/errors.ts'
 import { integer, object, parseJson, string } from '../core/parse.ts'
-import { PUBLIC_HEX, type Signer, signerFromSeed } from './key.ts'
+import { type Signer, signerFromSeed } from './key.ts'
+import { PUBLIC_HEX } from './public-key.ts'
 
 const FORMAT = 'skillsctl-sealed-key/1'
 /** About half a second and 128 MB on a laptop: dear for a guesser, bearable for a ceremony. */

@@ -8,7 +8,7 @@ import { BadVersionError, EqualVersionError, ExpiredMetadataError } from 'tuf-js
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { SkillsctlError } from '../core/errors.ts'
 import { instant } from '../core/parse.ts'
-import { PUBLIC_HEX, publicKey } from './key.ts'
+import { PUBLIC_HEX, publicKey } from './public-key.ts'
 
 const ROLE_NAME = /^[a-z][a-z0-9-]*$/
 

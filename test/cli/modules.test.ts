@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Site } from '../support/cli.ts'
 
+/** Written by the bundler: chunk → modules. */
+const CHUNKS = new URL('../../build/chunks.json', import.meta.url)
 const HOOK = new URL('../support/record-modules.mjs', import.meta.url).href
 
 describe('modules', () => {
@@ -14,34 +16,36 @@ describe('modules', () => {
   })
   afterAll(() => site.remove())
 
-  /** The packages, and files of ours, that a command loads. */
+  /** The packages, and files of ours, in the chunks that a command loads. */
   async function loadedBy(name: string, args: string[], exit = 0, env: NodeJS.ProcessEnv = {}) {
     const record = join(site.directory, `modules-${name}`)
     const ran = await site.run([...args, '--home', site.home('home')], {
       env: { ...env, NODE_OPTIONS: `--import=${HOOK}`, RECORD_MODULES: record },
     })
     expect(ran).toMatchObject({ exit })
-    const urls = (await readFile(record, 'utf8')).split('\n')
-    const packages = urls.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? [])
-    return { packages: [...new Set(packages)].sort(), urls: urls.join('\n') }
+    const chunks = (await readFile(record, 'utf8')).split('\n').map((url) => url.replace(/^.*\//, ''))
+    const contents: Record<string, string[]> = JSON.parse(await readFile(CHUNKS, 'utf8'))
+    const modules = chunks.flatMap((chunk) => contents[chunk] ?? [])
+    const packages = modules.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])
+    return { packages: [...new Set(packages)].sort(), modules: modules.join('\n') }
   }
 
   it('of --version are the parser of the command line alone', async () => {
-    const { packages, urls } = await loadedBy('version', ['--version'])
-    expect(packages).toEqual(['commander'])
-    expect(urls).not.toMatch(/dist\/cli\/commands|dist\/src\/(?:flows|store|trust)/)
+    const { packages, modules } = await loadedBy('version', ['--version'])
+    expect(packages).toEqual(['commander', 'fastest-levenshtein'])
+    expect(modules).not.toMatch(/cli\/commands|src\/(?:flows|home|store|trust)/)
   })
 
   it('of status include no store, no signatures and no TUF', async () => {
-    const { packages, urls } = await loadedBy('status', ['status'])
-    expect(packages).toEqual(['commander', 'fastest-levenshtein'])
-    expect(urls).toContain('dist/src/flows/status.js')
-    expect(urls).not.toMatch(/dist\/src\/(?:store\/(?:s3|http|file)|trust\/(?:reader|verifier|writer))\.js/)
+    const { packages, modules } = await loadedBy('status', ['status'])
+    expect(packages.filter((name) => /aws|tuf|tar|ssri|tweetnacl/.test(name))).toEqual([])
+    expect(modules).toContain('src/flows/status.ts')
+    expect(modules).not.toMatch(/src\/(?:store\/(?:s3|http|file)|trust\/(?:reader|verifier|writer))\.ts/)
   })
 
   it('of a pull that finds nothing new include no TUF and no tar', async () => {
-    const { packages, urls } = await loadedBy('pull', ['pull'])
-    expect(urls).toContain('dist/src/store/file.js')
+    const { packages, modules } = await loadedBy('pull', ['pull'])
+    expect(modules).toContain('src/store/file.ts')
     expect(packages.filter((name) => /aws|tuf|tar|ssri/.test(name))).toEqual([])
   })
 

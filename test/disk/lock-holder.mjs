@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { withLock } from '../../dist/src/disk/lock.js'
+import { withLock } from '../../build/src/disk/lock.js'
 
 const [, , lock, mode, log] = process.argv
 

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { encodeToken, inspect, inspectRepository } from '../../src/index.ts'
-import { formatPublicKey, formatSecretKey, newSeed, signerFromSeed } from '../../src/trust/key.ts'
+import { formatSecretKey, newSeed, signerFromSeed } from '../../src/trust/key.ts'
+import { formatPublicKey } from '../../src/trust/public-key.ts'
 import {
   bodyOf,
   createTeam,

@@ -1,13 +1,7 @@
 import { expect, test } from 'vitest'
 import { decodeToken, encodeToken, openSealed, parsePublicKey, parseSecretKey } from '../../src/index.ts'
-import {
-  formatPublicKey,
-  formatSecretKey,
-  isSignedBy,
-  newSeed,
-  publicKey,
-  signerFromSeed,
-} from '../../src/trust/key.ts'
+import { formatSecretKey, isSignedBy, newSeed, signerFromSeed } from '../../src/trust/key.ts'
+import { formatPublicKey, publicKey } from '../../src/trust/public-key.ts'
 import { sealedPublicHex, sealSeed } from '../../src/trust/sealed-key.ts'
 import { parseRootDigest } from '../../src/trust/token.ts'
 import { newSigner } from '../support/team.ts'

@@ -1,0 +1,94 @@
+// Bundles what the package ships: one file per entry, and chunks that are loaded when they are used. Nothing else has to
+// be installed, and a command starts without walking through a hundred files.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { build } from 'rolldown'
+
+/**
+ * What is loaded together lies together, so that a command opens few files and compiles little that it does not use.
+ * Anything else finds its own place.
+ */
+const GROUPS = [
+  ['core', /src\/(?:core|disk)\/|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//],
+  ['machine', /src\/home\/|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/],
+  [
+    'machine',
+    /cli\/(?:context|describe|prompt|commands\/machine)\.ts|src\/trust\/(?:digest|probe|token)\.ts/,
+  ],
+  [
+    'network',
+    /src\/store\/(?:open|retry|limits|patience|promised|store)\.ts|node_modules\/(?:p-retry|is-network-error)\//,
+  ],
+  [
+    'trust',
+    /node_modules\/(?:tuf-js|@tufjs)\/|src\/trust\/(?:verifier|reader|metadata|root-chain|public-key)\.ts/,
+  ],
+  [
+    'archive',
+    /node_modules\/(?:tar|minizlib|minipass|yallist|ssri)\/|src\/archive\/unpack\.ts|src\/store\/download\.ts/,
+  ],
+].map(([name, test]) => ({ name, test }))
+
+/** Each entry has its own directory and chunks: shared ones would be many, and each is a file to open. */
+function bundle(directory, entry, plugins = []) {
+  return {
+    input: entry,
+    platform: 'node',
+    preserveEntrySignatures: 'allow-extension',
+    output: {
+      dir: `dist/${directory}`,
+      format: 'esm',
+      chunkFileNames: '[name]-[hash].js',
+      cleanDir: true,
+      // Asked for by groups that leave the dependencies of their modules where they are.
+      strictExecutionOrder: true,
+      codeSplitting: { groups: GROUPS, includeDependenciesRecursively: false },
+      // Smaller files compile faster; names stay, for stack traces.
+      minify: { compress: false, mangle: false, codegen: true },
+    },
+    plugins,
+  }
+}
+
+await build([
+  // It loads everything that the others load, so its list of licences is that of the package.
+  bundle('cli', 'cli/main.ts', [
+    { name: 'licences', generateBundle: addLicences },
+    { name: 'contents', generateBundle: writeContents },
+  ]),
+  bundle('ci', 'ci/publish.ts'),
+  bundle('src', 'src/index.ts'),
+])
+
+/** The licences of everything that is bundled ask to be passed on with it. */
+function addLicences(_options, bundle) {
+  const modules = Object.values(bundle).flatMap((chunk) => chunk.moduleIds ?? [])
+  const packages = new Set(modules.filter((id) => id.includes('node_modules')).map(packageOf))
+  const source = [...packages].sort().map(describe).join('\n')
+  this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-LICENSES.txt', source })
+}
+
+/** The directory of the package that a module belongs to: the nearest whose package.json has a version. */
+function packageOf(module) {
+  for (let directory = dirname(module); ; directory = dirname(directory)) {
+    const file = join(directory, 'package.json')
+    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).version !== undefined) return directory
+  }
+}
+
+function describe(directory) {
+  const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry))
+  const text = file === undefined ? '' : `\n${readFileSync(join(directory, file), 'utf8').trim()}\n`
+  return `${name} ${version} (${license})\n${text}\n${'-'.repeat(80)}\n`
+}
+
+/** Which modules are in which chunk, for the test that says what a command loads. */
+function writeContents(_options, bundle) {
+  const chunks = Object.values(bundle).filter(({ type }) => type === 'chunk')
+  const contents = Object.fromEntries(
+    chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => relative(process.cwd(), id))]),
+  )
+  mkdirSync('build', { recursive: true })
+  writeFileSync('build/chunks.json', JSON.stringify(contents))
+}
