@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { Git } from '../src/archive/git.ts'
 import { isError, SkillsctlError } from '../src/core/errors.ts'
 import { PUBLISH_CONFIG, type PublishConfig, parsePublishConfig } from '../src/core/publish-config.ts'
 import { readIfThere } from '../src/disk/atomic-file.ts'
@@ -96,11 +97,23 @@ function nonEmpty(text: string | undefined): string | undefined {
 
 /** `skillsctl.json` of the checkout we are in, if there is one. */
 export async function checkoutConfig(): Promise<PublishConfig | undefined> {
-  const { Git } = await import('../src/archive/git.ts')
-  const top = await new Git(process.cwd()).topLevel().catch(withoutGit)
-  const path = join(top ?? process.cwd(), PUBLISH_CONFIG)
+  const path = join((await checkout())?.directory ?? process.cwd(), PUBLISH_CONFIG)
   const bytes = await readIfThere(path)
   return bytes === undefined ? undefined : parsePublishConfig(bytes.toString('utf8'), path)
+}
+
+let found: Promise<Git | undefined> | undefined
+
+/** The checkout we are in, if we are in one. */
+function checkout(): Promise<Git | undefined> {
+  found ??= findCheckout()
+  return found
+}
+
+async function findCheckout(): Promise<Git | undefined> {
+  const { Git } = await import('../src/archive/git.ts')
+  const top = await new Git(process.cwd()).topLevel().catch(withoutGit)
+  return top === undefined ? undefined : new Git(top)
 }
 
 /** Reading a repository needs no git: without it there is no checkout to look in. */
@@ -119,7 +132,8 @@ export async function withPublisher<T>(
   const { openWritableStore } = await import('../src/store/open.ts')
   const store = await openWritableStore(url)
   try {
-    return await work({ store, pin, signers, clock: now, stopwatch, emit: cli.output.event })
+    const git = await checkout()
+    return await work({ store, pin, signers, clock: now, stopwatch, emit: cli.output.event, git })
   } finally {
     store.close()
   }

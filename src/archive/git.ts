@@ -121,27 +121,47 @@ export class Git {
 
   /** Contents of blobs, in the order asked for. @throws SkillsctlError `absent` for a blob this clone lacks */
   async *blobs(objects: Iterable<string>): AsyncGenerator<Buffer> {
+    for await (const { name, answer, content } of this.lookUp(objects)) {
+      if (content === undefined) {
+        throw new SkillsctlError('absent', 'this clone lacks a file of the commit', {
+          subject: name,
+          found: answer,
+          hint: 'fetch it whole: git fetch --refetch (a partial clone is not enough)',
+        })
+      }
+      yield content
+    }
+  }
+
+  /** Contents of files, each named `<commit>:<path>`; without those that this clone lacks. */
+  async contents(names: Iterable<string>): Promise<Map<string, Buffer>> {
+    const found = new Map<string, Buffer>()
+    for await (const { name, content } of this.lookUp(names)) {
+      if (content !== undefined) found.set(name, content)
+    }
+    return found
+  }
+
+  /** @param names of objects, none of them with a line break */
+  private async *lookUp(
+    names: Iterable<string>,
+  ): AsyncGenerator<{ name: string; answer: string; content: Buffer | undefined }> {
     const child = spawn('git', ['-C', this.directory, 'cat-file', '--batch', '--buffer'], {
       env: ENVIRONMENT,
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    const wanted = [...objects]
+    const wanted = [...names]
     child.stdin.on('error', () => {}) // It died: reading tells.
-    child.stdin.end(wanted.map((object) => `${object}\n`).join(''))
+    child.stdin.end(wanted.map((name) => `${name}\n`).join(''))
     const reader = new ByteReader(child.stdout)
     try {
-      for (const object of wanted) {
-        const header = await reader.line()
-        const [, type, size] = header.split(' ')
-        if (type !== 'blob' || size === undefined) {
-          throw new SkillsctlError('absent', 'this clone lacks a file of the commit', {
-            subject: object,
-            found: header,
-            hint: 'fetch it whole: git fetch --refetch (a partial clone is not enough)',
-          })
-        }
-        yield await reader.take(Number(size))
-        await reader.take(1)
+      for (const name of wanted) {
+        const answer = await reader.line()
+        // `<hash> blob <size>`, or `<name> missing`, where the name may hold spaces.
+        const [, type, size] = /^[0-9a-f]+ (\w+) (\d+)$/.exec(answer) ?? []
+        const content = size === undefined ? undefined : await reader.take(Number(size))
+        if (size !== undefined) await reader.take(1)
+        yield { name, answer, content: type === 'blob' ? content : undefined }
       }
     } finally {
       child.kill()

@@ -91,22 +91,21 @@ export function treeLines(files: readonly Entry[]): string {
 }
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const HEX = '0123456789abcdef'
+const VALUE_OF = new Map([...BASE64].map((digit, value) => [digit.charCodeAt(0), value]))
+const CODE_OF = [...HEX].map((digit) => digit.charCodeAt(0))
 
-/** The digest inside `sha256-<base64>`, in hex. */
-export function integrityHex(entry: { readonly integrity: string }): string {
-  let hex = ''
+/** The digest inside `sha256-<base64>`, in hex. A manifest has thousands of them, so no text is made on the way. */
+export function integrityHex({ integrity }: { readonly integrity: string }): string {
+  const codes: number[] = []
   let bits = 0
   let pending = 0
-  for (const character of entry.integrity.slice('sha256-'.length).replace(/=+$/, '')) {
-    pending = (pending << 6) | BASE64.indexOf(character)
-    bits += 6
-    while (bits >= 4) {
-      bits -= 4
-      hex += ((pending >> bits) & 15).toString(16)
-    }
+  for (let index = 'sha256-'.length; codes.length < 64 && index < integrity.length; index++) {
+    pending = (pending << 6) | (VALUE_OF.get(integrity.charCodeAt(index)) ?? 0)
+    for (bits += 6; bits >= 4; bits -= 4) codes.push(CODE_OF[(pending >> (bits - 4)) & 15] ?? 0)
     pending &= (1 << bits) - 1
   }
-  return hex.slice(0, 64)
+  return String.fromCharCode(...codes.slice(0, 64))
 }
 
 /**

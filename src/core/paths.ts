@@ -15,6 +15,8 @@ const FORBIDDEN_ON_WINDOWS = /[<>:"|?*]/
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 /** HFS+ ignores these when it compares names; several also reorder text to mislead a reader. */
 const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
+/** Nearly every name; what is costly for the others is not asked of these. */
+const ASCII = /^[\u0020-\u007e]*$/
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 /** Why this path may not be in a release, or undefined when it may. */
@@ -32,6 +34,7 @@ export function pathProblem(path: string): string | undefined {
 }
 
 function textProblem(text: string): string | undefined {
+  if (ASCII.test(text)) return text.includes('\\') ? 'holds a backslash' : undefined
   if (LONE_SURROGATE.test(text)) return 'is not valid Unicode'
   if (CONTROL.test(text)) return 'holds a control character'
   if (INVISIBLE.test(text)) return 'holds an invisible character'
@@ -52,6 +55,7 @@ function nameProblem(name: string): string | undefined {
 
 /** Length in bytes of UTF-8. */
 function byteLength(text: string): number {
+  if (ASCII.test(text)) return text.length
   let bytes = 0
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0
@@ -83,6 +87,7 @@ export function checkNames(entries: readonly Named[]): void {
 
 /** What a case-insensitive, normalising file system takes for the same name. */
 function fold(name: string): string {
+  if (ASCII.test(name)) return name.toLowerCase()
   // Down first: a capital sharp s has no other capital, its small form is two of them.
   return name.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFC')
 }

@@ -3,6 +3,7 @@
  * while somebody publishes: what is young stays, and a publisher makes young whatever it is about to point at.
  */
 import { randomBytes } from 'node:crypto'
+import { catchupPrefix } from '../core/catchup.ts'
 import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../core/channel.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { APPROVAL_LIFE } from '../trust/approval.ts'
@@ -13,7 +14,7 @@ import { allHeads, GRACE, KEEP_FOR, type PublisherContext } from './publisher.ts
 
 /** These stay whatever their age. */
 const KEEP_RELEASES = 100
-const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/', 'probe/']
+const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/', 'catchup/', 'probe/']
 const AT_ONCE = 8
 
 export interface GcReport {
@@ -68,7 +69,10 @@ function graceOf(key: string): number {
 
 /** The chain of roots is kept for ever; the timestamp is the repository. */
 function isKept(key: string, reachable: ReadonlySet<string>): boolean {
-  return reachable.has(key) || /^metadata\/(?:\d+\.root|timestamp)\.json$/.test(key)
+  const directory = key.slice(0, key.lastIndexOf('/') + 1)
+  return (
+    reachable.has(key) || reachable.has(directory) || /^metadata\/(?:\d+\.root|timestamp)\.json$/.test(key)
+  )
 }
 
 /** A publisher that is about to point at an old object has written it again: its time has changed. */
@@ -79,10 +83,13 @@ async function removeIfUntouched(store: Store, { key, modified }: StoredObject):
   return true
 }
 
+/** Keys, and directories (with a slash at their end) of which everything stays. */
 async function reachableKeys(context: PublisherContext): Promise<Set<string>> {
   const { view } = await readRepository(context)
   const keys = new Set(metadataInForce(view))
   for (const { channel, head } of await allHeads(view)) {
+    // The bundles that came with this head; those of older heads nobody asks for.
+    keys.add(catchupPrefix(channel.name, view.snapshot.meta[`${channel.role}.json`]?.version ?? 0))
     let count = 0
     const visit = (entry: ReleaseEntry): void => {
       const young = context.clock() - Date.parse(entry.release.publishedAt) < KEEP_FOR

@@ -18,6 +18,7 @@ import type { View } from '../trust/view.ts'
 import { type Change, commit, signersFor } from '../trust/writer.ts'
 import type { Confirm } from './channel.ts'
 import { moveHead, type PublisherContext } from './publisher.ts'
+import { writeCatchups } from './write-catchups.ts'
 
 export interface MoveReport {
   /** `approved`: our signature is stored, more are needed. `unchanged`: it is the head already. */
@@ -35,6 +36,8 @@ export interface Wanted {
   readonly entry: ReleaseEntry
   /** In full, for the person. */
   readonly changes: Changes
+  /** The manifest. */
+  readonly bytes: Buffer
 }
 
 /**
@@ -54,7 +57,7 @@ export async function moveChannel(
     // A key that may not sign is found out before `decide` copies anything.
     const { keys, threshold } = keySet(view).channels[channel.role] ?? { keys: [], threshold: 1 }
     signersFor(channel.role, { keyids: keys.map(({ keyid }) => keyid), threshold: 1 }, context.signers)
-    const { entry, changes } = await decide(view, head)
+    const { entry, changes, bytes } = await decide(view, head)
     const { version } = entry.release
     const about = { channel: channel.name, version, previous: head?.entry.release.version, changes }
     if (head?.entry.manifest.sha256 === entry.manifest.sha256) {
@@ -62,13 +65,17 @@ export async function moveChannel(
       return undefined
     }
     report = { ...about, outcome: 'moved' }
-    if (threshold <= 1)
-      return { edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }] }
+    const move = { view, channel, former: head, entry, bytes, git: context.git }
+    const beforeCommit: Change['beforeCommit'] = (files) => writeCatchups(context, move, files)
+    if (threshold <= 1) {
+      const signed = await moveHead(context, view, channel, entry)
+      return { edits: [{ role: channel.role, signed }], beforeCommit }
+    }
     const approval = await addApproval(context, view, channel, entry, about, confirm)
     const approvals = { have: approval.signatures.length, need: threshold }
     const prepared = completed(approval, { keys, threshold })
     report = { ...about, approvals, outcome: prepared === undefined ? 'approved' : 'moved' }
-    return prepared && { edits: [], prepared: [prepared] }
+    return prepared && { edits: [], prepared: [prepared], beforeCommit }
   })
   if (report === undefined)
     throw new SkillsctlError('failed', 'nothing was decided', { subject: channel.name })

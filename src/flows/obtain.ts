@@ -2,17 +2,26 @@
  * From a release that signed metadata names to a complete tree in `staging/`: fetch, verify, unpack, sync.
  * Each step takes what the one before returned; "verified" is a type that only its verifier makes.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { patchManifest } from '../core/catchup.ts'
 import type { Channel, ReleaseEntry } from '../core/channel.ts'
 import { checkRequirements, manifestKey } from '../core/channel.ts'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Steps } from '../core/events.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
+import { object, parseJson } from '../core/parse.ts'
+import { errnoOf } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
+import { type Layout, manifestPath } from '../home/layout.ts'
 import type { Staged } from '../home/place.ts'
+import { readInstalled } from '../home/releases.ts'
 import type { StagingArea } from '../home/staging.ts'
+import { readRecord, stampOf } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { sha256Hex } from '../trust/digest.ts'
+import { integrityOf, sha256Hex } from '../trust/digest.ts'
+import type { Shortcut } from './catch-up.ts'
 
 declare const verified: unique symbol
 
@@ -32,19 +41,70 @@ export interface Wanted {
   readonly entry: ReleaseEntry
 }
 
+/** @param shortcut spares what it can; whatever is wrong with it, the release is fetched */
 export async function obtain(
+  store: ReadableStore,
+  layout: Layout,
+  wanted: Wanted,
+  area: StagingArea,
+  step: Steps,
+  shortcut?: Shortcut,
+): Promise<Staged> {
+  checkRequirements(wanted.entry.requires ?? [], wanted.entry.release.version)
+  const patched = shortcut && patchedManifest(layout, shortcut, wanted.entry)
+  const assembled = patched && (await step('unpack', () => assemble(layout, shortcut, patched, area)))
+  const manifest = assembled ? patched : await fetchAndUnpack(store, wanted, area, step, patched)
+  await step('sync', () => sync(manifest, area))
+  return { tree: area.tree, manifest: manifest.content, manifestBytes: manifest.bytes }
+}
+
+async function fetchAndUnpack(
   store: ReadableStore,
   wanted: Wanted,
   area: StagingArea,
   step: Steps,
-): Promise<Staged> {
-  checkRequirements(wanted.entry.requires ?? [], wanted.entry.release.version)
+  known: VerifiedManifest | undefined,
+): Promise<VerifiedManifest> {
   const [manifest, archive] = await step('fetch', () =>
-    together(fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)),
+    together(known ?? fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)),
   )
   await step('unpack', () => unpack(archive, manifest, area))
-  await step('sync', () => sync(manifest, area))
-  return { tree: area.tree, manifest: manifest.content, manifestBytes: manifest.bytes }
+  return manifest
+}
+
+/** The signed manifest, made of the one on disk and the patch of a bundle; undefined when it is not the signed one. */
+function patchedManifest(
+  layout: Layout,
+  { catchup, base }: Shortcut,
+  entry: ReleaseEntry,
+): VerifiedManifest | undefined {
+  try {
+    const path = base && manifestPath(layout, base.directory)
+    const before = path === undefined ? undefined : object(parseJson(readFileSync(path, 'utf8'), path), path)
+    return verifyManifest(Buffer.from(patchManifest(before, catchup.manifest), 'utf8'), entry, 'catch-up')
+  } catch (error) {
+    if (isError(error) || errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Makes the tree of the one that is installed and a bundle. @returns false when that cannot be done */
+async function assemble(
+  layout: Layout,
+  { catchup, base }: Shortcut,
+  manifest: VerifiedManifest,
+  area: StagingArea,
+): Promise<boolean> {
+  const installed = base && readInstalled(layout, base.directory)
+  if (installed === undefined || catchup.files === undefined) return false
+  const { assembleTree } = await import('../archive/assemble.ts')
+  const directory = join(layout.releases, installed.directory)
+  const record = readRecord(layout, installed.directory)
+  const isUntouched = (path: string): boolean => stampOf(join(directory, path)) === record.get(path)
+  const old = { directory, manifest: installed.content, isUntouched }
+  if (assembleTree(area.tree, manifest.content, catchup, old, integrityOf)) return true
+  await area.clear()
+  return false
 }
 
 /** The manifest of a release: matched against its signed digest, then parsed. */
@@ -54,10 +114,14 @@ export async function fetchManifest(
 ): Promise<VerifiedManifest> {
   const { sha256, length } = entry.manifest
   const key = manifestKey(channel, sha256)
-  const bytes = await fetchPromised(store, key, length)
+  return verifyManifest(await fetchPromised(store, key, length), entry, `${store.url} ${key}`)
+}
+
+function verifyManifest(bytes: Buffer, entry: ReleaseEntry, subject: string): VerifiedManifest {
+  const { sha256, length } = entry.manifest
   if (bytes.length !== length || sha256Hex(bytes) !== sha256) {
     throw new SkillsctlError('corrupt', 'the manifest differs from its signed digest', {
-      subject: `${store.url} ${key}`,
+      subject,
       expected: `${length} bytes, sha256:${sha256}`,
       found: `${bytes.length} bytes, sha256:${sha256Hex(bytes)}`,
       hint: 'tell whoever publishes: the store holds other bytes than were signed',
@@ -67,7 +131,7 @@ export async function fetchManifest(
   const { version, commit } = entry.release
   if (content.version !== version || content.source.commit !== commit) {
     throw new SkillsctlError('corrupt', 'the manifest belongs to another release', {
-      subject: key,
+      subject,
       expected: `${version} (${commit})`,
       found: `${content.version} (${content.source.commit})`,
     })
@@ -111,7 +175,7 @@ async function sync({ content }: VerifiedManifest, area: StagingArea): Promise<v
 }
 
 /** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */
-async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+async function together<A, B>(first: A | Promise<A>, second: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([first, second])
   return Promise.all([first, second])
 }

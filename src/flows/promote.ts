@@ -161,5 +161,5 @@ async function copyTo(
   await putContent(store, manifestKey(target, entry.manifest.sha256), manifest.bytes)
   const changes = changesBetween(await headManifest(store, target, head), manifest.content)
   const release = { ...entry.release, publishedAt: formatInstant(clock()) }
-  return { entry: { ...entry, release, changes: shortenChanges(changes) }, changes }
+  return { entry: { ...entry, release, changes: shortenChanges(changes) }, changes, bytes: manifest.bytes }
 }

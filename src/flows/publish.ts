@@ -38,6 +38,7 @@ import {
   repositoryName,
 } from './publisher.ts'
 import { hasBytes, insistOnBytes, restore } from './restore.ts'
+import { writeCatchups } from './write-catchups.ts'
 
 export interface PublishOptions {
   readonly git: Git
@@ -253,7 +254,11 @@ async function point(
         changes: shortenChanges(same ? changes : await changesSince(context, options, head, packed)),
         manifest: packed.digest,
       }
-      return { edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }] }
+      const move = { view, channel, former: head, entry, bytes: packed.bytes, git: options.git }
+      return {
+        edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }],
+        beforeCommit: (files) => writeCatchups(context, move, files),
+      }
     },
     reading,
   )

@@ -1,4 +1,5 @@
 /** What every publishing flow needs, and moving a channel's head: the part they share. */
+import type { Git } from '../archive/git.ts'
 import type { JsonObject } from '../core/canonical.ts'
 import { canonicalJson } from '../core/canonical.ts'
 import { type Changes, compareTrees, NO_CHANGES, summarizeChanges } from '../core/changes.ts'
@@ -27,6 +28,8 @@ import { fetchManifest } from './obtain.ts'
 
 export interface PublisherContext extends WriterOptions {
   readonly emit: Emit
+  /** A clone of the source, if there is one at hand: catch-up bundles take the contents of old releases from it. */
+  readonly git?: Git | undefined
   /** Milliseconds that only grow; `clock` is the time of day. */
   readonly stopwatch: () => number
 }

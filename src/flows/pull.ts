@@ -18,6 +18,7 @@ import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
 import { activate, finishInterrupted } from './activate.ts'
+import { fetchShortcut, offeredBy, type Shortcut } from './catch-up.ts'
 import { findInChannel } from './channel-history.ts'
 import {
   freshnessOf,
@@ -110,7 +111,7 @@ async function update(
     return standing(machine, found.reason)
   }
   insistOnFresh(machine, note, options)
-  const plan = { target: found.target, situation, installed, note }
+  const plan = { target: found.target, shortcut: found.shortcut, situation, installed, note }
   if (options.check === true || options.dryRun === true) return pending(machine, plan)
   return install(machine, store, plan, options.why ?? 'update', step)
 }
@@ -120,7 +121,11 @@ interface Target extends ReleaseName {
 }
 
 type Found =
-  | { readonly head: ReleaseName | undefined; readonly target: Target }
+  | {
+      readonly head: ReleaseName | undefined
+      readonly target: Target
+      readonly shortcut?: Shortcut | undefined
+    }
   | {
       readonly head: ReleaseName | undefined
       readonly target?: undefined
@@ -140,7 +145,9 @@ async function findTarget(
   if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
     if (!isRootDue(machine)) return { head: nameOf(installed), reason: 'current' }
   }
-  await reader.refresh(timestamp)
+  const shortcut =
+    hint && pin === undefined ? fetchShortcut(store, machine.channel, hint, installed) : undefined
+  await reader.refresh(timestamp, shortcut?.then(offeredBy))
   const channelHead = await reader.head(machine.channel)
   const head = headName(channelHead)
   if (pin !== undefined) {
@@ -156,7 +163,7 @@ async function findTarget(
   }
   if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
   if (head.manifest === installed?.manifest) return { head, reason: 'current' }
-  return { head, target: { ...head, entry: channelHead.entry } }
+  return { head, target: { ...head, entry: channelHead.entry }, shortcut: await shortcut }
 }
 
 /** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */
@@ -166,6 +173,7 @@ function isRootDue({ state, now }: Machine): boolean {
 
 interface Plan {
   readonly target: Target
+  readonly shortcut: Shortcut | undefined
   readonly situation: Situation
   readonly installed: InstalledName | undefined
   readonly note: Partial<MachineState>
@@ -174,7 +182,7 @@ interface Plan {
 async function install(
   machine: Machine,
   store: ReadableStore,
-  { target, situation, installed, note }: Plan,
+  { target, shortcut, situation, installed, note }: Plan,
   why: Reason,
   step: Steps,
 ): Promise<PullReport> {
@@ -182,7 +190,8 @@ async function install(
   return inStaging(layout, async (area) => {
     const hasRun = (await readHistory(layout)).length > 0
     const isThere = findIntact(layout, target) !== undefined
-    const staged = isThere ? undefined : await obtain(store, { channel, entry: target.entry }, area, step)
+    const wanted = { channel, entry: target.entry }
+    const staged = isThere ? undefined : await obtain(store, layout, wanted, area, step, shortcut)
     const after = async (): Promise<Partial<MachineState>> => ({
       ...note,
       // The tag of the timestamp is bound to what it was the end of: this release.

@@ -85,7 +85,7 @@ export async function switchByFetching(
   return withStore(machine, async (store) => {
     const entry = await step('refresh', () => entryOf(store))
     return inStaging(layout, async (area) => {
-      const staged = await obtain(store, { channel, entry }, area, step)
+      const staged = await obtain(store, layout, { channel, entry }, area, step)
       const target = { version: entry.release.version, manifest: entry.manifest.sha256 }
       const request = { target, staged, why, before: { ...changeOf(entry), probe: undefined } }
       const report = await step('activate', () =>

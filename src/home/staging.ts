@@ -18,6 +18,8 @@ export interface StagingArea {
   readonly tree: string
   /** Where an archive is downloaded; that of an interrupted run is taken over. */
   archive(sha256: string): Promise<string>
+  /** Empties the tree, to build it anew. */
+  clear(): Promise<void>
   discard(): Promise<void>
 }
 
@@ -39,6 +41,10 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
     directory,
     tree,
     archive: (sha256) => onDisk(directory, () => takeOverPartial(layout, directory, partialName(sha256))),
+    clear: async () => {
+      await removeTree(tree)
+      await onDisk(tree, () => mkdir(tree))
+    },
     discard: () => removeTree(directory),
   }
 }

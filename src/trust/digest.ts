@@ -4,3 +4,8 @@ import { createHash } from 'node:crypto'
 export function sha256Hex(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex')
 }
+
+/** Subresource integrity of bytes: `sha256-<base64>`. */
+export function integrityOf(content: Uint8Array): string {
+  return `sha256-${createHash('sha256').update(content).digest('base64')}`
+}

@@ -40,6 +40,8 @@ export class RepositoryReader {
   private formerRoot: Buffer | undefined
   private leftBehind = false
   private refreshed = false
+  /** Bytes that came on another way, by key. Nobody trusts them; they only spare a request. */
+  private offered: ReadonlyMap<string, Buffer> = new Map()
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
 
@@ -124,10 +126,16 @@ export class RepositoryReader {
   /**
    * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6).
    * @param timestamp fetched already; else it is asked for together with the next root
+   * @param offered bytes by key that may spare requests; waited for together with the next root
    * @throws SkillsctlError `untrusted`, `stale`, `corrupt`, `missing`, and what the store throws
    */
-  async refresh(timestamp?: Timestamp): Promise<void> {
-    const [fetched] = await Promise.all([timestamp ?? fetchTimestamp(this.options.store), this.followRoots()])
+  async refresh(timestamp?: Timestamp, offered?: Promise<ReadonlyMap<string, Buffer>>): Promise<void> {
+    const [fetched, shortcut] = await Promise.all([
+      timestamp ?? fetchTimestamp(this.options.store),
+      offered,
+      this.followRoots(),
+    ])
+    this.offered = shortcut ?? this.offered
     await this.acceptByAnyRoot(fetched)
     await this.updateSnapshot()
     await this.updateTargets()
@@ -147,10 +155,7 @@ export class RepositoryReader {
         if (isError(error, 'absent')) throw error
       }
     }
-    const bytes = await this.fetchNamed(role)
-    const signed = this.verifier.updateRole(role, bytes)
-    await this.accept(role, bytes)
-    return signed
+    return this.take(role, this.nameOf(role), (bytes) => this.verifier.updateRole(role, bytes))
   }
 
   /**
@@ -205,41 +210,60 @@ export class RepositoryReader {
   }
 
   private async updateSnapshot(): Promise<void> {
-    const cached = await this.options.cache.read('snapshot')
     // Loaded even when it is out of date: what it says may not be taken back (TUF spec 5.5.5).
-    if (cached !== undefined && this.recall(() => this.verifier.updateSnapshot(cached, true))) {
-      this.accepted.set('snapshot', cached)
-      return
-    }
+    if (await this.accepts('snapshot', (cached) => this.verifier.updateSnapshot(cached, true))) return
     const { version = 0, length } = this.verifier.timestamp?.snapshotMeta ?? {}
-    const bytes = await this.fetchSigned(metadataKey('snapshot', version), length)
-    this.verifier.updateSnapshot(bytes)
-    await this.accept('snapshot', bytes)
+    await this.take('snapshot', { version, length }, (bytes) => this.verifier.updateSnapshot(bytes))
   }
 
   private async updateTargets(): Promise<void> {
-    const cached = await this.options.cache.read('targets')
-    if (cached !== undefined && this.recall(() => this.verifier.updateTargets(cached))) {
-      this.accepted.set('targets', cached)
-      return
-    }
-    const bytes = await this.fetchNamed('targets')
-    this.verifier.updateTargets(bytes)
-    await this.accept('targets', bytes)
+    if (await this.accepts('targets', (cached) => this.verifier.updateTargets(cached))) return
+    await this.take('targets', this.nameOf('targets'), (bytes) => this.verifier.updateTargets(bytes))
   }
 
-  /** Tries what the cache holds. Anything wrong with it only means that it has to be fetched. */
-  private recall(check: () => unknown): boolean {
+  /** Tries what the cache holds, or what was offered. Anything wrong with it only means that it has to be fetched. */
+  private recall<T>(check: () => T): T | undefined {
     try {
-      check()
-      return true
+      return check()
     } catch (error) {
-      if (error instanceof SkillsctlError) return false
+      if (error instanceof SkillsctlError) return undefined
       throw error
     }
   }
 
-  private async fetchNamed(role: string): Promise<Buffer> {
+  /** Takes up a role's file from the cache, if it is still the one in force. */
+  private async accepts(role: string, check: (bytes: Buffer) => unknown): Promise<boolean> {
+    const cached = await this.options.cache.read(role)
+    if (cached === undefined || this.recall(() => [check(cached)]) === undefined) return false
+    this.accepted.set(role, cached)
+    return true
+  }
+
+  /** Accepts a role's file as it was offered, or else as it is fetched by its name. */
+  private async take<T>(
+    role: string,
+    { version, length = LONGEST_METADATA }: FileName,
+    check: (bytes: Buffer) => T,
+  ): Promise<T> {
+    const key = metadataKey(role, version)
+    const offered = this.offered.get(key)
+    const good = offered && this.recall(() => ({ bytes: offered, checked: check(offered) }))
+    const { bytes, checked } = good ?? (await this.fetchAndCheck(key, length, check))
+    await this.accept(role, bytes)
+    return checked
+  }
+
+  private async fetchAndCheck<T>(
+    key: string,
+    length: number,
+    check: (bytes: Buffer) => T,
+  ): Promise<{ bytes: Buffer; checked: T }> {
+    const bytes = await fetchPromised(this.options.store, key, Math.min(length, LONGEST_METADATA))
+    return { bytes, checked: check(bytes) }
+  }
+
+  /** What the snapshot says of a role's file. */
+  private nameOf(role: string): FileName {
     const meta = this.verifier.snapshot?.meta[`${role}.json`]
     if (meta === undefined) {
       throw new SkillsctlError('absent', 'this repository has no such channel', {
@@ -247,17 +271,19 @@ export class RepositoryReader {
         hint: 'channels are canary, stable and drafts/<name>',
       })
     }
-    return this.fetchSigned(metadataKey(role, meta.version), meta.length)
-  }
-
-  private fetchSigned(key: string, length: number | undefined): Promise<Buffer> {
-    return fetchPromised(this.options.store, key, Math.min(length ?? LONGEST_METADATA, LONGEST_METADATA))
+    return meta
   }
 
   private async accept(role: string, bytes: Buffer): Promise<void> {
     this.accepted.set(role, bytes)
     await this.options.cache.write(role, bytes)
   }
+}
+
+interface FileName {
+  readonly version: number
+  /** Bytes. */
+  readonly length?: number | undefined
 }
 
 /** A cache that forgets with the process. */

@@ -20,6 +20,8 @@ export interface View {
   readonly timestamp: TimestampSigned
   /** The newest root does not accept what is in force: it has to be signed anew. */
   readonly isLeftBehind: boolean
+  /** Exact bytes of the top-level targets. */
+  readonly targetsBytes: Buffer
   role(role: string): Promise<TargetsSigned>
   head(channel: Channel): Promise<ChannelHead | undefined>
 }
@@ -48,6 +50,7 @@ export async function readRepository({
     rootSha256: reader.rootSha256,
     snapshot: signedPart(reader.bytes('snapshot')),
     targets: signedPart(reader.bytes('targets')),
+    targetsBytes: reader.bytes('targets'),
     timestamp: reader.stamp,
     isLeftBehind: reader.isLeftBehind,
     role: async (role) => {

@@ -52,6 +52,16 @@ export interface Change {
   readonly prepared?: readonly Prepared[]
   /** Sign everything with these as well, for a root that is about to come. */
   readonly cosigners?: readonly Signer[]
+  /**
+   * Called when every file is written and nothing points at them yet.
+   * @param files exact bytes by role: those that are new, and the snapshot
+   */
+  readonly beforeCommit?: (files: ReadonlyMap<string, WrittenFile>) => Promise<void>
+}
+
+export interface WrittenFile {
+  readonly version: number
+  readonly bytes: Buffer
 }
 
 const MOST_TRIES = 60
@@ -105,10 +115,12 @@ async function write(options: WriterOptions, view: View, etag: string, change: C
   // A role is signed by whoever the delegations name once this change is in force.
   const targets = change.edits.find(({ role }) => role === 'targets')?.signed ?? view.targets
   const written = new Map<string, { version: number; signed: TargetsSigned }>()
+  const files = new Map<string, WrittenFile>()
   for (const { role, version, bytes } of change.prepared ?? []) {
     if (!(await putPrepared(options.store, role, version, bytes))) return false
     meta[`${role}.json`] = metaOf(version, bytes)
     written.set(role, { version, signed: signedPart(bytes) })
+    files.set(role, { version, bytes })
   }
   for (const { role, signed } of change.edits) {
     const signers = together(signersForEdit(role, { ...view, targets }, options.signers), change.cosigners)
@@ -123,6 +135,7 @@ async function write(options: WriterOptions, view: View, etag: string, change: C
     if (done === undefined) return false
     meta[`${role}.json`] = metaOf(done.signed.version, done.bytes)
     written.set(role, { version: done.signed.version, signed: done.signed })
+    files.set(role, { version: done.signed.version, bytes: done.bytes })
   }
   const snapshotSigners = together(topLevelSigners('snapshot', view, options.signers), change.cosigners)
   const snapshot = {
@@ -131,6 +144,8 @@ async function write(options: WriterOptions, view: View, etag: string, change: C
   }
   const stored = await putNext(options.store, etag, 'snapshot', snapshot, snapshotSigners)
   if (stored === undefined) return false
+  files.set('snapshot', { version: stored.signed.version, bytes: stored.bytes })
+  await change.beforeCommit?.(files)
   return putTimestamp(options, view, etag, {
     snapshot: metaOf(stored.signed.version, stored.bytes),
     heads: headHints(view.timestamp['x-heads'], written),

@@ -1,0 +1,144 @@
+/**
+ * A tree from the one that is installed and a catch-up bundle: what is the same is copied (by reflink where the file
+ * system can), never linked, what changed is made of the old copy and the bundle. Every file is what the verified
+ * manifest says, or the tree is given up.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { MOST_CATCHUP_CONTENT, type Piece } from '../core/catchup.ts'
+import type { FileEntry, Manifest } from '../core/manifest.ts'
+import { errnoOf, systemError } from '../disk/fault.ts'
+import type { Catchup } from './catchup.ts'
+import { decodeDelta, decodeWhole } from './delta.ts'
+
+export interface Base {
+  /** Absolute path of the installed tree. */
+  readonly directory: string
+  readonly manifest: Manifest
+  /** Whether this file is as it was installed, by its stat record. */
+  readonly isUntouched: (path: string) => boolean
+}
+
+type Integrity = (content: Uint8Array) => string
+
+/**
+ * Builds the tree of `manifest` in `directory`, which exists and is empty.
+ * @returns false when a file of the base was edited or lost, or the bundle does not fit: the directory holds debris then
+ * @throws SkillsctlError `no-space`, `failed`
+ */
+export function assembleTree(
+  directory: string,
+  manifest: Manifest,
+  catchup: Catchup,
+  base: Base,
+  integrityOf: Integrity,
+): boolean {
+  try {
+    return new Assembly(directory, catchup, base, integrityOf).build(manifest)
+  } catch (error) {
+    // Somebody removed what we were about to read.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
+    throw systemError(error, directory)
+  }
+}
+
+class Assembly {
+  private readonly directory: string
+  private readonly catchup: Catchup
+  private readonly base: Base
+  private readonly integrityOf: Integrity
+  private readonly made = new Set<string>(['.'])
+  private readonly installed: ReadonlyMap<string, FileEntry>
+
+  constructor(directory: string, catchup: Catchup, base: Base, integrityOf: Integrity) {
+    this.directory = directory
+    this.catchup = catchup
+    this.base = base
+    this.integrityOf = integrityOf
+    this.installed = new Map(
+      base.manifest.files.flatMap((entry) => (entry.mode === 'link' ? [] : [[entry.path, entry]])),
+    )
+  }
+
+  build({ files }: Manifest): boolean {
+    const pieces = new Map(this.catchup.files?.map((piece) => [piece.path, piece]))
+    for (const entry of files) {
+      if (entry.mode === 'link') continue
+      this.makeParents(entry.path)
+      const piece = pieces.get(entry.path)
+      const done = piece === undefined ? this.copy(entry) : this.write(entry, this.contentOf(piece, entry))
+      if (!done) return false
+    }
+    // Last, so that no file was ever written through a link.
+    for (const entry of files) {
+      if (entry.mode !== 'link') continue
+      this.makeParents(entry.path)
+      symlinkSync(entry.target, join(this.directory, entry.path))
+    }
+    return true
+  }
+
+  /** A file that both releases have. */
+  private copy(entry: FileEntry): boolean {
+    const installed = this.installed.get(entry.path)
+    if (installed?.integrity !== entry.integrity || installed.mode !== entry.mode) return false
+    // Before, because an edit may be a pipe or a link; and after, because it may have come meanwhile.
+    if (!this.base.isUntouched(entry.path)) return false
+    copyFileSync(
+      join(this.base.directory, entry.path),
+      join(this.directory, entry.path),
+      constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL,
+    )
+    return this.base.isUntouched(entry.path)
+  }
+
+  private contentOf(piece: Piece, { size }: FileEntry): Buffer | undefined {
+    // No publisher puts in more; so much is held in memory.
+    if (size > MOST_CATCHUP_CONTENT) return undefined
+    const body = this.catchup.body(piece)
+    if (piece.old === undefined) return decodeWhole(body, size)
+    const { path, head, tail } = piece.old
+    const installed = this.installed.get(path)
+    if (installed === undefined || installed.size > MOST_CATCHUP_CONTENT) return undefined
+    if (!this.base.isUntouched(path)) return undefined
+    return decodeDelta(readFileSync(join(this.base.directory, path)), { head, tail, body }, size)
+  }
+
+  private write(entry: FileEntry, content: Buffer | undefined): boolean {
+    if (content === undefined || this.integrityOf(content) !== entry.integrity) return false
+    const file = openSync(join(this.directory, entry.path), 'wx', 0o600)
+    try {
+      writeFileSync(file, content)
+      fchmodSync(file, modeOf(entry))
+    } finally {
+      closeSync(file)
+    }
+    return true
+  }
+
+  private makeParents(path: string): void {
+    const parent = dirname(path)
+    if (this.made.has(parent)) return
+    this.makeParents(parent)
+    const absolute = join(this.directory, parent)
+    mkdirSync(absolute)
+    // Whatever the umask says.
+    chmodSync(absolute, 0o755)
+    this.made.add(parent)
+  }
+}
+
+function modeOf({ mode }: FileEntry): number {
+  return mode === '755' ? 0o555 : 0o444
+}

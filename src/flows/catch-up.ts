@@ -1,0 +1,40 @@
+/** The shortcut of a machine: one bundle instead of the objects that it stands for (SPEC.md, "Catch-up"). */
+import type { Catchup } from '../archive/catchup.ts'
+import { catchupKey, LONGEST_CATCHUP } from '../core/catchup.ts'
+import type { Channel } from '../core/channel.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import type { InstalledName } from '../home/releases.ts'
+import type { ReadableStore } from '../store/store.ts'
+import type { HeadHint } from '../trust/metadata.ts'
+
+/** A bundle, and the release that it starts from. */
+export interface Shortcut {
+  readonly catchup: Catchup
+  readonly base: InstalledName | undefined
+}
+
+/** Undefined when there is no bundle for this machine, or anything is wrong with it: nothing depends on it. */
+export async function fetchShortcut(
+  store: ReadableStore,
+  channel: Channel,
+  hint: HeadHint,
+  base: InstalledName | undefined,
+): Promise<Shortcut | undefined> {
+  try {
+    const key = catchupKey(channel, hint.role, base?.manifest)
+    const [answer, { decodeCatchup }] = await Promise.all([
+      store.get(key, { maxBytes: LONGEST_CATCHUP }),
+      import('../archive/catchup.ts'),
+    ])
+    return answer.kind === 'found' ? { catchup: decodeCatchup(answer.body), base } : undefined
+  } catch (error) {
+    if (error instanceof SkillsctlError) return undefined
+    throw error
+  }
+}
+
+/** Metadata files of a bundle by key. */
+export function offeredBy(shortcut: Shortcut | undefined): ReadonlyMap<string, Buffer> {
+  const texts = shortcut?.catchup.metadata ?? new Map<string, string>()
+  return new Map([...texts].map(([key, text]) => [key, Buffer.from(text, 'utf8')]))
+}
