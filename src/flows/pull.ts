@@ -11,7 +11,7 @@ import { inSituation, readSituation, type Situation, switchCurrent } from '../ho
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
-import { currentName, type InstalledName, readInstalled } from '../home/releases.ts'
+import { currentName, type InstalledName, listNames, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
@@ -145,8 +145,9 @@ async function findTarget(
   if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
     if (!isRootDue(machine)) return { head: nameOf(installed), reason: 'current' }
   }
-  const shortcut =
-    hint && pin === undefined ? fetchShortcut(store, machine.channel, hint, installed) : undefined
+  // What lies on disk already needs no contents, and a pinned machine none of the head.
+  const isWanted = hint !== undefined && pin === undefined && !isOnDisk(machine, hint.release)
+  const shortcut = isWanted ? fetchShortcut(store, machine.channel, hint, installed) : undefined
   await reader.refresh(timestamp, shortcut?.then(offeredBy))
   const channelHead = await reader.head(machine.channel)
   const head = headName(channelHead)
@@ -164,6 +165,10 @@ async function findTarget(
   if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
   if (head.manifest === installed?.manifest) return { head, reason: 'current' }
   return { head, target: { ...head, entry: channelHead.entry }, shortcut: await shortcut }
+}
+
+function isOnDisk({ layout }: Machine, manifest: string): boolean {
+  return listNames(layout).some((release) => release.manifest === manifest)
 }
 
 /** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */
