@@ -10,7 +10,7 @@ import { build } from 'rolldown'
  */
 const GROUPS = [
   ['core', /src\/(?:core|disk)\/|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//],
-  ['machine', /src\/home\/|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/],
+  ['machine', /src\/home\/(?!default-home)|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/],
   [
     'machine',
     /cli\/(?:context|describe|prompt|commands\/machine)\.ts|src\/trust\/(?:digest|probe|token)\.ts/,

@@ -20,7 +20,7 @@ import type { StagingArea } from '../home/staging.ts'
 import { readRecord, stampOf } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { integrityOf, sha256Hex } from '../trust/digest.ts'
+import { hexOf, integrityOf, sha256Hex } from '../trust/digest.ts'
 import type { Shortcut } from './catch-up.ts'
 
 declare const verified: unique symbol
@@ -127,7 +127,7 @@ function verifyManifest(bytes: Buffer, entry: ReleaseEntry, subject: string): Ve
       hint: 'tell whoever publishes: the store holds other bytes than were signed',
     })
   }
-  const content = parseManifest(bytes.toString('utf8'), sha256Hex)
+  const content = parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
   const { version, commit } = entry.release
   if (content.version !== version || content.source.commit !== commit) {
     throw new SkillsctlError('corrupt', 'the manifest belongs to another release', {

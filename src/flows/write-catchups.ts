@@ -16,7 +16,7 @@ import type { Channel, ChannelHead, ReleaseEntry } from '../core/channel.ts'
 import { isError } from '../core/errors.ts'
 import { type FileEntry, type Manifest, parseManifest } from '../core/manifest.ts'
 import { type Fields, object, parseJson } from '../core/parse.ts'
-import { integrityOf, sha256Hex } from '../trust/digest.ts'
+import { hexOf, integrityOf, sha256Hex } from '../trust/digest.ts'
 import { metadataKey } from '../trust/metadata.ts'
 import type { View } from '../trust/view.ts'
 import type { WrittenFile } from '../trust/writer.ts'
@@ -50,7 +50,11 @@ export async function writeCatchups(
 ): Promise<void> {
   const role = files.get(channel.role)
   if (role === undefined) return
-  const next = { entry, manifest: parseManifest(bytes.toString('utf8'), sha256Hex), fields: fieldsOf(bytes) }
+  const next = {
+    entry,
+    manifest: parseManifest(bytes.toString('utf8'), sha256Hex, hexOf),
+    fields: fieldsOf(bytes),
+  }
   const metadata = metadataTexts(view, files)
   const put = async (from: Described | undefined): Promise<void> => {
     const bundle = await encode(metadata, from, next, git)

@@ -1,7 +1,6 @@
 /** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
 import { chmod, mkdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { onDisk } from '../disk/fault.ts'
 
 export interface Layout {
@@ -34,16 +33,6 @@ export function layoutOf(root: string): Layout {
     kept: at('kept'),
     lock: at('lock'),
   }
-}
-
-/** `$SKILLSCTL_HOME`, else `${XDG_DATA_HOME:-~/.local/share}/skillsctl`. */
-export function defaultHome(environment: NodeJS.ProcessEnv): string {
-  const { SKILLSCTL_HOME: home, XDG_DATA_HOME: data } = environment
-  if (home !== undefined && home !== '') return resolve(home)
-  return join(
-    data !== undefined && data !== '' ? resolve(data) : join(homedir(), '.local', 'share'),
-    'skillsctl',
-  )
 }
 
 /** Makes the directories that are not there yet. */

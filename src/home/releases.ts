@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
 import { errnoOf } from '../disk/fault.ts'
-import { sha256Hex } from '../trust/digest.ts'
+import { hexOf, sha256Hex } from '../trust/digest.ts'
 import { type Layout, manifestPath } from './layout.ts'
 import type { ReleaseName } from './state.ts'
 
@@ -55,7 +55,7 @@ export function readInstalled(layout: Layout, directory: string): Installed | un
   const { name, bytes } = readName(layout, directory) ?? {}
   if (name === undefined || bytes === undefined) return undefined
   try {
-    const content = parseManifest(bytes.toString('utf8'), sha256Hex)
+    const content = parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
     return content.version === name.version ? { ...name, content } : undefined
   } catch (error) {
     if (error instanceof SkillsctlError) return undefined

@@ -8,6 +8,9 @@ import type { Entry } from '../core/manifest.ts'
 import { errnoOf } from '../disk/fault.ts'
 import { type Layout, statPath } from './layout.ts'
 
+/** Before the path. */
+const FIELDS = 4
+
 export type StatRecord = ReadonlyMap<string, string>
 
 /** What is recorded of one file; undefined when it is not there. */
@@ -32,8 +35,9 @@ export function recordStats(directory: string, files: readonly Entry[]): string 
 export function parseStats(text: string): StatRecord {
   const record = new Map<string, string>()
   for (const line of text.split('\n')) {
-    const [, stamp, path] = /^(\S+ \S+ \S+ \S+) (.+)$/.exec(line) ?? []
-    if (stamp !== undefined && path !== undefined) record.set(path, stamp)
+    let space = line.indexOf(' ')
+    for (let field = 1; field < FIELDS && space > 0; field++) space = line.indexOf(' ', space + 1)
+    if (space > 0) record.set(line.slice(space + 1), line.slice(0, space))
   }
   return record
 }

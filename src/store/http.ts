@@ -5,6 +5,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { capped, readAll, tooLong, tooShort } from './limits.ts'
 import { ANSWER_MS, patient, within } from './patience.ts'
 import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
+import { takeWarm } from './warm.ts'
 
 /** @param url base address; a query string (a signed CDN token, say) is sent with every request */
 export function openHttpStore(url: string): ReadableStore {
@@ -22,6 +23,7 @@ class HttpStore implements ReadableStore {
     this.url = `${base.origin}${base.pathname}`.replace(/\/$/, '')
     const options = { keepAlive: true, maxSockets: 8 }
     this.agent = base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options)
+    useWarm(this.agent, base.origin)
   }
 
   async get(key: string, { maxBytes, ifNoneMatch }: GetOptions): Promise<GetAnswer> {
@@ -97,6 +99,12 @@ class HttpStore implements ReadableStore {
       throw error
     })
   }
+}
+
+/** The first connection is the one that was opened early, if there is one. */
+function useWarm(agent: http.Agent, origin: string): void {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => takeWarm(origin) ?? connect(options, callback)
 }
 
 function isAbsent({ statusCode }: http.IncomingMessage): boolean {

@@ -1,0 +1,57 @@
+/** One run of the command line, from arguments to an exit code. */
+import { CommanderError } from 'commander'
+import { SkillsctlError } from '../src/core/errors.ts'
+import { errnoOf, systemError } from '../src/disk/fault.ts'
+import { globalsOf } from './define.ts'
+import { EXIT, exitOf } from './exit.ts'
+import { Output } from './output.ts'
+import { buildProgram } from './program.ts'
+import { usageError } from './usage.ts'
+import { version } from './version.ts'
+
+export async function run(args: readonly string[]): Promise<number> {
+  prepareProcess()
+  const program = buildProgram(version())
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return Number(process.exitCode ?? EXIT.done)
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done
+    const globals = globalsOf(program)
+    const failure = error instanceof CommanderError ? usageError(error, program, args) : asFailure(error)
+    // Where commander has just shown the help, that says enough.
+    const helped = error instanceof CommanderError && error.code === 'commander.help'
+    if (globals.json || !helped) new Output(globals).error(failure)
+    if (process.env['SKILLSCTL_DEBUG']) process.stderr.write(`${stackOf(failure)}\n`)
+    return exitOf(failure.code)
+  }
+}
+
+function asFailure(error: unknown): SkillsctlError {
+  if (error instanceof SkillsctlError) return error
+  if (errnoOf(error) !== undefined) {
+    const path = error instanceof Error && 'path' in error ? String(error.path) : 'the system'
+    return systemError(error, path)
+  }
+  return new SkillsctlError('failed', 'this is a mistake in skillsctl', {
+    found: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    hint: 'please report it, with the output of: SKILLSCTL_DEBUG=1 skillsctl …',
+    cause: error,
+  })
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? String(error.stack) : `${error.stack}\ncaused by ${stackOf(error.cause)}`
+}
+
+function prepareProcess(): void {
+  // `skillsctl releases | head`: a reader that has seen enough is no failure.
+  process.stdout.on('error', (error) => {
+    if (errnoOf(error) === 'EPIPE') return
+    process.stderr.write(`error: the output could not be written: ${errnoOf(error) ?? error.message}\n`)
+    process.exitCode = EXIT.failed
+  })
+  // The SDK warns about the age of Node on every run; which Nodes we support is ours to say.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+}
