@@ -11,16 +11,21 @@ const AT_ONCE = 16
  * Makes every file and directory of a tree durable. Linux syncs the file system in one call (`sync -f`, which
  * is syncfs(2) and reports write errors); elsewhere, or where that program is missing, each file is synced.
  * @param root absolute path of the tree
- * @param paths relative paths of its regular files
+ * @param files relative paths of its regular files
+ * @param links those of its symbolic links: a directory may hold nothing else
  */
-export async function syncTree(root: string, paths: readonly string[]): Promise<void> {
+export async function syncTree(
+  root: string,
+  files: readonly string[],
+  links: readonly string[],
+): Promise<void> {
   if (process.platform === 'linux' && (await syncFileSystem(root))) return
   const directories = new Set([root])
-  for (const path of paths) {
+  for (const path of [...files, ...links]) {
     for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
       directories.add(join(root, parent))
   }
-  await inBatches(paths, (path) => syncFile(join(root, path)))
+  await inBatches(files, (path) => syncFile(join(root, path)))
   await inBatches([...directories], syncDirectory)
 }
 

@@ -167,11 +167,9 @@ async function unpack(
 }
 
 async function sync({ content }: VerifiedManifest, area: StagingArea): Promise<void> {
-  const files = content.files.filter(({ mode }) => mode !== 'link')
-  await syncTree(
-    area.tree,
-    files.map(({ path }) => path),
-  )
+  const paths = (links: boolean): string[] =>
+    content.files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
+  await syncTree(area.tree, paths(false), paths(true))
 }
 
 /** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */

@@ -141,8 +141,13 @@ export async function keepEdits(
     }
     const list = { release: installed.version, manifest: installed.manifest, edits }
     await writeAndSync(join(temporary, 'edits.json'), `${JSON.stringify(list, null, 2)}\n`)
-    const files = [...walk(temporary, '')].filter((path) => lstatSync(join(temporary, path)).isFile())
-    await syncTree(temporary, files)
+    const isLink = (path: string): boolean => lstatSync(join(temporary, path)).isSymbolicLink()
+    const paths = [...walk(temporary, '')]
+    await syncTree(
+      temporary,
+      paths.filter((path) => !isLink(path)),
+      paths.filter(isLink),
+    )
     await rename(temporary, kept)
     await syncDirectory(layout.kept)
     return kept

@@ -229,6 +229,7 @@ async function writeRound(git: GitRepository, round: number): Promise<void> {
   await git.write(`skills/round-${round}/SKILL.md`, `---\nname: round-${round}\n---\n`)
   await git.write('skills/noise/noise.bin', noise(round, 400_000))
   await git.link('skills/latest', `round-${round}`)
+  await git.link('skills/links/latest', `../round-${round}`)
 }
 
 /** Bytes that no compressor makes smaller, the same on every run. */

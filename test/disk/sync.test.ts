@@ -30,19 +30,19 @@ describe.each([
   })
 
   test('works for read-only files, deep directories and an empty tree', async () => {
-    await syncTree(join(directory, 'tree'), files)
+    await syncTree(join(directory, 'tree'), files, [])
     await mkdir(join(directory, 'nothing'))
-    await syncTree(join(directory, 'nothing'), [])
+    await syncTree(join(directory, 'nothing'), [], [])
   })
 
   test('fails for a tree that is not there', async () => {
-    await expect(syncTree(join(directory, 'none'), files)).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(syncTree(join(directory, 'none'), files, [])).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
 
 test('file by file, it notices one that is missing', async () => {
   process.env['PATH'] = join(directory, 'empty')
-  await expect(syncTree(join(directory, 'tree'), [...files, 'missing'])).rejects.toMatchObject({
+  await expect(syncTree(join(directory, 'tree'), [...files, 'missing'], [])).rejects.toMatchObject({
     code: 'ENOENT',
   })
 })
