@@ -1,7 +1,7 @@
 /** Files that are there whole or not at all: temporary sibling, fsync, rename, fsync of the directory. */
 import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
 
 export interface AtomicOptions {
@@ -57,6 +57,19 @@ export async function syncDirectory(path: string): Promise<void> {
     if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
   } finally {
     await directory.close()
+  }
+}
+
+/**
+ * Makes a directory and those above it that are missing; their names survive a power failure.
+ * @returns whether it is new
+ */
+export async function makeDirectory(path: string): Promise<boolean> {
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined) return false
+  for (let made = resolve(path); ; made = dirname(made)) {
+    await syncDirectory(dirname(made))
+    if (made === resolve(first)) return true
   }
 }
 

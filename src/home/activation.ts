@@ -54,6 +54,8 @@ export async function switchCurrent(
 }
 
 async function replaceLink(layout: Layout, directory: string): Promise<void> {
+  // Whoever placed this release may have been killed between a rename and its sync, and so may who made the home.
+  for (const names of [layout.releases, layout.manifests, layout.root]) await syncDirectory(names)
   const link = join(layout.staging, temporaryName('current'))
   try {
     await symlink(`releases/${directory}`, link)
@@ -75,5 +77,6 @@ export async function confirmHistory(layout: Layout, by: string, now: number): P
   if (current === undefined) return
   const last = (await readHistory(layout)).at(-1)
   if (last?.to === current) return
+  await syncDirectory(layout.root)
   await appendHistory(layout, { at: formatInstant(now), from: last?.to, to: current, why: 'recovered', by })
 }

@@ -1,6 +1,7 @@
 /** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
 
 export interface Layout {
@@ -39,7 +40,7 @@ export function layoutOf(root: string): Layout {
 export async function createHome(layout: Layout): Promise<void> {
   await onDisk(layout.root, async () => {
     // A directory that somebody made before us keeps its mode.
-    if ((await mkdir(layout.root, { recursive: true })) !== undefined) await chmod(layout.root, 0o700)
+    if (await makeDirectory(layout.root)) await chmod(layout.root, 0o700)
     for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
       await mkdir(directory, { recursive: true })
     }
