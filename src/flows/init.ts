@@ -1,10 +1,10 @@
 /** `skillsctl init`: keys, the root of trust, the channels, and what to do with them. */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
-import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
-import { onDisk, unlessAbsent } from '../disk/fault.ts'
+import { makeDirectory, readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
+import { onDisk } from '../disk/fault.ts'
 import type { Store } from '../store/store.ts'
 import { formatSecretKey, newSeed, parseSecretKey, type Signer, signerFromSeed } from '../trust/key.ts'
 import { metadataKey } from '../trust/metadata.ts'
@@ -163,9 +163,7 @@ async function makeKeys(
   const seeds = { root: newSeed(), ci: newSeed(), release: newSeed() }
   const sealed = await sealSeed(seeds.root, await passphrase())
   await onDisk(directory, async () => {
-    const isNew = (await unlessAbsent(stat(directory), undefined)) === undefined
-    await mkdir(directory, { recursive: true })
-    if (isNew) await chmod(directory, 0o700)
+    if (await makeDirectory(directory)) await chmod(directory, 0o700)
   })
   await writeFileAtomic(files.root, sealed, { mode: 0o600 })
   await writeFileAtomic(files.ci, `${formatSecretKey(seeds.ci, `${name} ci`)}\n`, { mode: 0o600 })

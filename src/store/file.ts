@@ -5,7 +5,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SkillsctlError } from '../core/errors.ts'
-import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
+import { makeDirectory, syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { tooLong, tooShort } from './limits.ts'
@@ -33,6 +33,8 @@ class FileStore implements Store {
   readonly url: string
   private readonly root: string
   private isSwept = false
+  /** Directories whose names this writer has seen to disk. */
+  private readonly durable = new Set<string>()
 
   constructor(root: string) {
     this.root = root
@@ -124,7 +126,7 @@ class FileStore implements Store {
     return this.guard(key, async () => {
       const path = this.pathOf(key)
       const temporary = join(this.root, WORK, temporaryName('object'))
-      await mkdir(dirname(path), { recursive: true })
+      await this.makeDirectories(dirname(path))
       await mkdir(dirname(temporary), { recursive: true })
       await this.sweep()
       try {
@@ -136,6 +138,15 @@ class FileStore implements Store {
         await rm(temporary, { force: true })
       }
     })
+  }
+
+  /** Who made one before us may have been killed before its name was on disk. */
+  private async makeDirectories(directory: string): Promise<void> {
+    await makeDirectory(directory)
+    for (let made = directory; made !== this.root && !this.durable.has(made); made = dirname(made)) {
+      await syncDirectory(dirname(made))
+      this.durable.add(made)
+    }
   }
 
   /** Removes what dead writers left, once in the life of a writer. */
