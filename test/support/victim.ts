@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-const PRELOAD = at('test/crash/victim/preload.mjs')
-const RUN = at('test/crash/victim/run.mjs')
+export const PRELOAD = at('test/crash/victim/preload.mjs')
+export const RUN = at('test/crash/victim/run.mjs')
 export const CLI = at('dist/cli/main.js')
 
 /** One change to the file system (or a started program, or a step entered), in the order they were asked for. */
