@@ -2,6 +2,7 @@
  * Reads a repository: walks TUF metadata from a trusted root to a channel's head (TUF spec 5), asking for as
  * little as possible and keeping what it accepted in a cache.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Channel, type ChannelHead, parseHead } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { fetchPromised } from '../store/promised.ts'
@@ -32,6 +33,9 @@ export const NEVER_EXPIRES = 0
 
 /** For metadata whose length nobody signed. Bytes. */
 const LONGEST_METADATA = 16 * 1024 * 1024
+/** How long a key change may take to sign anew what a rival has written meanwhile. Milliseconds, and how often. */
+const SETTLE_PAUSE = 250
+const SETTLE_TRIES = 12
 
 export class RepositoryReader {
   private readonly options: ReaderOptions
@@ -136,9 +140,7 @@ export class RepositoryReader {
       this.followRoots(),
     ])
     this.offered = shortcut ?? this.offered
-    await this.acceptByAnyRoot(fetched)
-    await this.updateSnapshot()
-    await this.updateTargets()
+    await this.acceptSettled(fetched)
     this.refreshed = true
   }
 
@@ -197,16 +199,53 @@ export class RepositoryReader {
     else this.accepted.set('timestamp', cached ?? timestamp.body)
   }
 
+  /**
+   * Root and timestamp are two objects: somebody may change keys between the two answers, and then one does not fit
+   * the other. Both are asked for once more, and for a moment longer while the one key change is under way.
+   */
+  private async acceptSettled(first: Timestamp): Promise<void> {
+    let timestamp = first
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.acceptByAnyRoot(timestamp)
+      } catch (error) {
+        const tries = this.isOfFormerRoot(timestamp) ? SETTLE_TRIES : 1
+        if (!isError(error, 'untrusted') || attempt > tries) throw error
+        if (attempt > 1) await delay(SETTLE_PAUSE)
+        timestamp = await fetchTimestamp(this.options.store)
+        await this.followRoots()
+      }
+    }
+  }
+
+  /** Whether a publisher has signed it who does not know the new root yet. Whoever changes keys signs anew next. */
+  private isOfFormerRoot({ body }: Timestamp): boolean {
+    const { formerRoot } = this
+    return (
+      formerRoot !== undefined &&
+      this.recall(() => new Verifier(formerRoot, this.options.now).updateTimestamp(body)) !== undefined
+    )
+  }
+
   /** A publisher with the old keys may land between a new root and what it demands; who changes keys mends that. */
   private async acceptByAnyRoot(timestamp: Timestamp): Promise<void> {
+    this.leftBehind = false
     try {
-      await this.acceptTimestamp(timestamp)
+      await this.acceptAll(timestamp)
     } catch (error) {
       const former = this.options.acceptFormerRoot === true ? this.formerRoot : undefined
       if (former === undefined || !isError(error, 'untrusted')) throw error
-      await this.acceptTimestamp(timestamp, former)
+      // The newest may accept the timestamp and not what it names: all of it is judged by one root.
+      this.timestamp = undefined
+      await this.acceptAll(timestamp, former)
       this.leftBehind = true
     }
+  }
+
+  private async acceptAll(timestamp: Timestamp, root?: Buffer): Promise<void> {
+    await this.acceptTimestamp(timestamp, root)
+    await this.updateSnapshot()
+    await this.updateTargets()
   }
 
   private async updateSnapshot(): Promise<void> {
