@@ -193,7 +193,13 @@ export function parseChanges(value: unknown, subject: string): Changes {
     return [string(from, subject), string(to, subject)] as const
   })
   const more = optional(fields['more'], `${subject}.more`, integer)
-  const changes = { added: names('added'), removed: names('removed'), modified: names('modified'), renamed }
+  const changes = {
+    ...fields,
+    added: names('added'),
+    removed: names('removed'),
+    modified: names('modified'),
+    renamed,
+  }
   return more === undefined ? changes : { ...changes, more }
 }
 

@@ -66,6 +66,8 @@ export interface ChannelHead {
 export interface HistoryPage {
   readonly entries: readonly ReleaseEntry[]
   readonly older: DigestRef | undefined
+  /** As in `ChannelHead`. */
+  readonly raw?: Fields
 }
 
 export const INLINE_HISTORY = 10
@@ -178,12 +180,14 @@ function parseEntry(value: unknown, subject: string): ReleaseEntry {
   }
   return {
     release: {
+      ...release,
       version: parseVersion(release['version']),
       commit: string(release['commit'], `${subject}.release.commit`, COMMIT),
       committedAt: instant(release['committedAt'], `${subject}.release.committedAt`),
       publishedAt: instant(release['publishedAt'], `${subject}.release.publishedAt`),
     },
     archive: {
+      ...archive,
       path,
       integrity,
       size: integer(archive['size'], `${subject}.archive.size`, 1, LARGEST_ARCHIVE),
@@ -235,11 +239,17 @@ export function parsePage(text: string, subject: string): HistoryPage {
       parseEntry(value, subject),
     ),
     older: optional(fields['older'], `${subject}.older`, parseDigestRef),
+    raw: fields,
   }
 }
 
 export function pageFields(page: HistoryPage): JsonObject {
-  return asJson({ format: HISTORY_FORMAT, entries: page.entries.map(entryFields), older: page.older })
+  return asJson({
+    ...page.raw,
+    format: HISTORY_FORMAT,
+    entries: page.entries.map(entryFields),
+    older: page.older,
+  })
 }
 
 /** The new `custom`, and the history page that has to be written first when the inline history overflows. */
@@ -283,9 +293,7 @@ function continuePage(
   olderPage: HistoryPage | undefined,
 ): HistoryPage {
   const room = olderPage !== undefined && olderPage.entries.length + overflow.length <= PAGE_ENTRIES
-  return room
-    ? { entries: [...overflow, ...olderPage.entries], older: olderPage.older }
-    : { entries: overflow, older }
+  return room ? { ...olderPage, entries: [...overflow, ...olderPage.entries] } : { entries: overflow, older }
 }
 
 /** Drops `undefined`, which JSON has no word for. */

@@ -9,7 +9,8 @@ export interface Activation {
   readonly from?: string | undefined
   /** Directory that became current. */
   readonly to: string
-  readonly why: Reason
+  /** One of `Reason`, or what a newer skillsctl calls its own. */
+  readonly why: string
   /** The program that did it. */
   readonly by: string
 }

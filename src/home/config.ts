@@ -34,6 +34,7 @@ export async function readConfig(layout: Layout): Promise<MachineConfig | undefi
   return {
     store: string(fields['store'], `${layout.config}: store`),
     root: {
+      ...root,
       version: optional(root['version'], `${layout.config}: root.version`, (value, subject) =>
         integer(value, subject, 1),
       ),

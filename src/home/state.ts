@@ -22,6 +22,8 @@ export interface Problem {
   readonly at: string
 }
 
+const FORMAT = 'skillsctl-state/1'
+
 export interface MachineState {
   /** Hold this release whatever the channel says. */
   readonly pin?: ReleaseName | undefined
@@ -43,12 +45,26 @@ export interface MachineState {
   readonly probe?: { readonly etag: string; readonly binding: string } | undefined
 }
 
-/** A file that cannot be read counts as none, and so does each field of it: the next pull learns it anew. */
+/**
+ * A file that cannot be read counts as none, and so does each field of it: the next pull learns it anew.
+ * @throws SkillsctlError `unsupported` for the file of a newer skillsctl: a pin that we cannot read would not hold
+ */
 export async function readState(layout: Layout): Promise<MachineState> {
+  return parseState(await readFields(layout))
+}
+
+async function readFields(layout: Layout): Promise<Fields> {
   const bytes = await readIfThere(layout.state)
   const fields =
     bytes && readable(bytes.toString('utf8'), (text) => object(parseJson(text, 'state'), 'state'))
-  return fields === undefined ? {} : parseState(fields)
+  const { format = FORMAT } = fields ?? {}
+  if (format === FORMAT) return fields ?? {}
+  throw new SkillsctlError('unsupported', 'this home was used by a newer skillsctl', {
+    subject: layout.state,
+    expected: FORMAT,
+    found: String(format),
+    hint: 'install a newer skillsctl; the installed release keeps running',
+  })
 }
 
 /** What `read` makes of a value, or undefined when it is damaged. */
@@ -98,11 +114,11 @@ function parseName(value: unknown, subject: string): ReleaseName {
 }
 
 /** Changes some fields. The caller holds the lock, so that no other change is lost. */
-export async function updateState(layout: Layout, change: Partial<MachineState>): Promise<MachineState> {
-  const state = { ...(await readState(layout)), ...change }
+export async function updateState(layout: Layout, change: Partial<MachineState>): Promise<void> {
+  // As it was read, so that also what a newer skillsctl has added to one of our fields survives.
+  const state = { ...(await readFields(layout)), format: FORMAT, ...change }
   await writeFileAtomic(layout.state, `${JSON.stringify(state, null, 2)}\n`, {
     mode: 0o600,
     via: layout.staging,
   })
-  return state
 }
