@@ -11,7 +11,14 @@ import {
   signMetadata,
   splitMetadata,
 } from './metadata.ts'
-import { delegations, type KeyHolders, type KeySet, keySet, type RootDigest, rootRoles } from './root.ts'
+import {
+  type KeyHolders,
+  type KeySet,
+  keySet,
+  nextDelegations,
+  nextRootRoles,
+  type RootDigest,
+} from './root.ts'
 import { readRepository, type View } from './view.ts'
 import { commit, type Edit, type Prepared, signersFor, type WriterOptions } from './writer.ts'
 
@@ -39,7 +46,7 @@ export async function changeKeys(
   const wanted = next(keySet(view))
   checkKeySet(wanted)
   const changes = !sameRoot(view.root, wanted)
-  if (changes) await cosign(options, wanted)
+  if (changes) await cosign(options, nextRootRoles(wanted, view.root))
   if (changes || renew) await writeRoot(options, wanted)
   await commit(options, async (current) => resign(options, current, wanted, { prepare, renew }))
   const done = await readRepository(options)
@@ -67,13 +74,12 @@ function sameRoles(left: object, right: object): boolean {
 }
 
 function sameRoot(root: RootSigned, wanted: KeySet): boolean {
-  const { keys, roles } = rootRoles(wanted)
+  const { keys, roles } = nextRootRoles(wanted, root)
   return sameRoles({ keys: root.keys, roles: root.roles }, { keys, roles })
 }
 
 /** Step (a). The quorum of targets counts too, because the root key signs them. */
-async function cosign(options: WriterOptions, wanted: KeySet): Promise<void> {
-  const { roles } = rootRoles(wanted)
+async function cosign(options: WriterOptions, { roles }: Pick<RootSigned, 'roles'>): Promise<void> {
   // Without one of them the new root would leave a timestamp behind that nobody accepts.
   signersFor('timestamp', roles.timestamp, options.signers)
   const listed = [...roles.snapshot.keyids, ...roles.targets.keyids]
@@ -89,7 +95,7 @@ async function cosign(options: WriterOptions, wanted: KeySet): Promise<void> {
 async function writeRoot(options: WriterOptions, wanted: KeySet): Promise<void> {
   const { store, signers, clock } = options
   const { view } = await readRepository(options)
-  const roles = rootRoles(wanted)
+  const roles = nextRootRoles(wanted, view.root)
   const version = view.root.version + 1
   const signed: RootSigned = {
     ...view.root,
@@ -126,7 +132,7 @@ async function resign(
   { prepare, renew }: { prepare: KeyChange['prepare'] | undefined; renew: boolean },
 ): Promise<{ edits: Edit[]; prepared: Prepared[] } | undefined> {
   const current = keySet(view)
-  const wantedDelegations = delegations(wanted)
+  const wantedDelegations = nextDelegations(wanted, view.targets.delegations)
   const delegationsDiffer = !sameRoles(view.targets.delegations ?? {}, wantedDelegations)
   const edits: Edit[] = []
   const prepared: Prepared[] = []

@@ -149,6 +149,31 @@ export function delegations({ channels }: KeySet): NonNullable<TargetsSigned['de
   return { keys: keyMap(onlineKeys({ channels, root: { keys: [], threshold: 1 } }).keys), roles }
 }
 
+/** The keys and roles of the root that follows `before`; what a newer skillsctl has added to its roles stays. */
+export function nextRootRoles(keys: KeySet, before: RootSigned): Pick<RootSigned, 'keys' | 'roles'> {
+  const { keys: map, roles } = rootRoles(keys)
+  const { root, targets, snapshot, timestamp } = before.roles
+  return {
+    keys: map,
+    roles: {
+      root: { ...root, ...roles.root },
+      targets: { ...targets, ...roles.targets },
+      snapshot: { ...snapshot, ...roles.snapshot },
+      timestamp: { ...timestamp, ...roles.timestamp },
+    },
+  }
+}
+
+/** As `nextRootRoles`, for what the top-level targets delegate. */
+export function nextDelegations(
+  keys: KeySet,
+  before: TargetsSigned['delegations'],
+): NonNullable<TargetsSigned['delegations']> {
+  const next = delegations(keys)
+  const known = new Map(before?.roles.map((role) => [role.name, role]))
+  return { ...before, ...next, roles: next.roles.map((role) => ({ ...known.get(role.name), ...role })) }
+}
+
 /** Who may sign what, according to verified metadata. */
 export function keySet({ root, targets }: Pick<View, 'root' | 'targets'>): KeySet {
   const holders = ({ keyids, threshold }: RoleKeys, keys: Readonly<Record<string, TufKey>>): KeyHolders => ({
