@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { parseChannel, pull, releases } from '../../src/index.ts'
+import { EVERYTHING } from '../concurrency/crowd.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
 import { KEYS, Scene } from './scene.ts'
 
-const CROWD = 6
+const CROWD = EVERYTHING ? 16 : 6
 
 let scene: Scene
 afterEach(() => scene.dispose())
