@@ -173,7 +173,9 @@ function isOnDisk({ layout }: Machine, manifest: string): boolean {
 
 /** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */
 function isRootDue({ state, now }: Machine): boolean {
-  return state.rootCheckedAt === undefined || now() - Date.parse(state.rootCheckedAt) > ROOT_DUE
+  const age = state.rootCheckedAt === undefined ? Number.NaN : now() - Date.parse(state.rootCheckedAt)
+  // A time in the future was noted while this clock was wrong: it says nothing.
+  return !(age >= 0 && age <= ROOT_DUE)
 }
 
 interface Plan {
