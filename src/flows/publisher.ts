@@ -17,7 +17,7 @@ import {
 } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
-import type { Manifest } from '../core/manifest.ts'
+import { integrityHex, type Manifest } from '../core/manifest.ts'
 import type { Store } from '../store/store.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { TargetsSigned } from '../trust/metadata.ts'
@@ -65,8 +65,21 @@ export async function keepArchive(
   if (isSafe) return (await store.stat(archive.path))?.size === archive.size
   const answer = await store.get(archive.path, { maxBytes: archive.size })
   if (answer.kind !== 'found') return false
+  insistOnDigest(archive, answer.body)
   await store.touch(archive.path, answer.body)
   return true
+}
+
+/** What was damaged on its way here must not be written over the good copy. */
+function insistOnDigest(archive: ReleaseEntry['archive'], body: Buffer): void {
+  const [expected, found] = [integrityHex(archive), sha256Hex(body)]
+  if (found === expected) return
+  throw new SkillsctlError('corrupt', 'the archive differs from its signed digest', {
+    subject: archive.path,
+    expected,
+    found,
+    hint: 'try again; if it stays, publish its commit with --restore',
+  })
 }
 
 /** Name of the repository, signed by the root key when it was made; it goes into every manifest. */
