@@ -76,12 +76,14 @@ export async function revert(
   to: string | undefined,
   confirm: Confirm,
 ): Promise<MoveReport> {
+  let entry: ReleaseEntry | undefined
   return moveChannel(
     context,
     channel,
     async (_view, head) => {
       const current = requireHead(head, channel)
-      const entry =
+      // Chosen once: seen from a head that moved meanwhile, the release before it may be the one to get away from.
+      entry ??=
         to === undefined
           ? await before(context, channel, current)
           : resolve(to, await entries(context, channel, current))
