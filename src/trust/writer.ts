@@ -65,6 +65,8 @@ export interface WrittenFile {
 }
 
 const MOST_TRIES = 60
+/** Names in a row that dead publishers may have taken; collection removes them after a day. */
+const MOST_TAKEN = 1_000
 const LONGEST_PAUSE = 1_500
 const LONGEST_ROLE = 16 * 1024 * 1024
 
@@ -214,6 +216,7 @@ function renewed<T extends Signed>(signed: T, version: number, now: number, life
  * Writes the next version of a file. A name that is taken is an orphan of a dead publisher, or a rival's who
  * has not committed: it is stepped over, unless the head has moved meanwhile.
  * @returns undefined when the head has moved
+ * @throws SkillsctlError `raced` when name after name is taken, as by a store that refuses every write so
  */
 async function putNext<T extends Signed>(
   store: Store,
@@ -222,12 +225,17 @@ async function putNext<T extends Signed>(
   signed: T,
   signers: readonly Signer[],
 ): Promise<{ signed: T; bytes: Buffer } | undefined> {
-  for (let next = signed; ; next = { ...next, version: next.version + 1 }) {
+  let next = signed
+  for (let taken = 0; taken <= MOST_TAKEN; taken++, next = { ...next, version: next.version + 1 }) {
     const bytes = signMetadata(next, signers)
     const answer = await store.put(metadataKey(role, next.version), bytes, { absent: true })
     if (answer.kind === 'stored') return { signed: next, bytes }
     if (await hasMoved(store, etag)) return undefined
   }
+  throw new SkillsctlError('raced', 'the store says of every new name that it is taken', {
+    subject: metadataKey(role, next.version),
+    hint: 'check that the store supports conditional writes, and run the command again',
+  })
 }
 
 async function putPrepared(store: Store, role: string, version: number, bytes: Buffer): Promise<boolean> {
