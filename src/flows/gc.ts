@@ -5,10 +5,11 @@
 import { randomBytes } from 'node:crypto'
 import { catchupPrefix } from '../core/catchup.ts'
 import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../core/channel.ts'
+import { SkillsctlError } from '../core/errors.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { APPROVAL_LIFE } from '../trust/approval.ts'
 import { metadataKey } from '../trust/metadata.ts'
-import { readRepository, type View } from '../trust/view.ts'
+import { type Reading, readRepository, type View } from '../trust/view.ts'
 import { readPage } from './channel-history.ts'
 import { allHeads, GRACE, KEEP_FOR, type PublisherContext } from './publisher.ts'
 
@@ -16,6 +17,7 @@ import { allHeads, GRACE, KEEP_FOR, type PublisherContext } from './publisher.ts
 const KEEP_RELEASES = 100
 const SWEPT = ['metadata/', 'targets/', 'blobs/', 'history/', 'approvals/', 'catchup/', 'probe/']
 const AT_ONCE = 8
+const MOST_TRIES = 10
 
 export interface GcReport {
   readonly removed: readonly StoredObject[]
@@ -33,9 +35,11 @@ export async function collectGarbage(
   const { store, clock } = context
   const objects: StoredObject[] = []
   for (const prefix of SWEPT) for await (const object of store.list(prefix)) objects.push(object)
-  // Read after the listing: whatever was committed before it is reachable from here.
-  const reachable = await reachableKeys(context)
   const now = dryRun ? clock() : Math.min(clock(), await timeOf(store))
+  // Read after the listing: whatever was committed before it is reachable from here.
+  const reachable = dryRun
+    ? await reachableKeys(context, await readRepository(context), now)
+    : await reachableInForce(context, now)
   const garbage = objects.filter(
     ({ key, modified }) => !isKept(key, reachable) && now - modified > graceOf(key),
   )
@@ -83,16 +87,39 @@ async function removeIfUntouched(store: Store, { key, modified }: StoredObject):
   return true
 }
 
+/**
+ * To a reader behind a cache that shows an old timestamp, what was published since is garbage. Only the store itself
+ * can tell: it takes the same bytes once more if they are what it has.
+ * @throws SkillsctlError `raced`
+ */
+async function reachableInForce(context: PublisherContext, now: number): Promise<Set<string>> {
+  const { store } = context
+  for (let attempt = 1; attempt <= MOST_TRIES; attempt++) {
+    const reading = await readRepository(context)
+    const reachable = await reachableKeys(context, reading, now)
+    const { timestamp, etag } = reading
+    const answer = await store.put(metadataKey('timestamp', 0), timestamp, { match: etag })
+    if (answer.kind === 'stored') return reachable
+  }
+  throw new SkillsctlError('raced', 'the repository is another whenever it is looked at', {
+    subject: store.url,
+    hint: 'run the command again; if it stays, something between here and the store shows an old timestamp',
+  })
+}
+
 /** Keys, and directories (with a slash at their end) of which everything stays. */
-async function reachableKeys(context: PublisherContext): Promise<Set<string>> {
-  const { view } = await readRepository(context)
+async function reachableKeys(
+  context: PublisherContext,
+  { view }: Reading,
+  now: number,
+): Promise<Set<string>> {
   const keys = new Set(metadataInForce(view))
   for (const { channel, head } of await allHeads(view)) {
     // The bundles that came with this head; those of older heads nobody asks for.
     keys.add(catchupPrefix(channel.name, view.snapshot.meta[`${channel.role}.json`]?.version ?? 0))
     let count = 0
     const visit = (entry: ReleaseEntry): void => {
-      const young = context.clock() - Date.parse(entry.release.publishedAt) < KEEP_FOR
+      const young = now - Date.parse(entry.release.publishedAt) < KEEP_FOR
       if (count++ < KEEP_RELEASES || young) for (const key of keysOf(channel, entry)) keys.add(key)
     }
     for (const entry of [head.entry, ...head.history]) visit(entry)

@@ -26,10 +26,11 @@ export interface View {
   head(channel: Channel): Promise<ChannelHead | undefined>
 }
 
-/** The repository as it was read, and the tag of its timestamp for the compare-and-swap. */
+/** The repository as it was read, and its timestamp for the compare-and-swap: tag, and exact bytes. */
 export interface Reading {
   readonly view: View
   readonly etag: string
+  readonly timestamp: Buffer
 }
 
 /** Reads and verifies the repository for somebody who publishes. Expiry does not count: publishing mends it. */
@@ -59,5 +60,5 @@ export async function readRepository({
     },
     head: (channel) => reader.head(channel),
   }
-  return { view, etag: reader.etag }
+  return { view, etag: reader.etag, timestamp: reader.bytes('timestamp') }
 }
