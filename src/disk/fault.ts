@@ -37,6 +37,15 @@ export async function onDisk<T>(subject: string, work: () => Promise<T>): Promis
   }
 }
 
+/** As `onDisk`, for calls that do not wait. */
+export function onDiskNow<T>(subject: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw systemError(error, subject)
+  }
+}
+
 /** Answers `fallback` when the file is not there. */
 export async function unlessAbsent<T, F>(work: Promise<T>, fallback: F): Promise<T | F> {
   try {

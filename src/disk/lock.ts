@@ -36,9 +36,13 @@ export async function withLock<T>(
   try {
     return await work()
   } finally {
-    // Only our own: should another have judged us dead, its lock stays.
-    if ((await read(path))?.content === content) await rm(path, { force: true })
+    await onDisk(path, () => release(path, content))
   }
+}
+
+/** Only our own: should another have judged us dead, its lock stays. */
+async function release(path: string, content: string): Promise<void> {
+  if ((await read(path))?.content === content) await rm(path, { force: true })
 }
 
 async function acquire(path: string, content: string, patience: number): Promise<void> {

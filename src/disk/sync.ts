@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { syncDirectory } from './atomic-file.ts'
+import { onDisk } from './fault.ts'
 
 const AT_ONCE = 16
 
@@ -25,8 +26,10 @@ export async function syncTree(
     for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
       directories.add(join(root, parent))
   }
-  await inBatches(files, (path) => syncFile(join(root, path)))
-  await inBatches([...directories], syncDirectory)
+  await onDisk(root, async () => {
+    await inBatches(files, (path) => syncFile(join(root, path)))
+    await inBatches([...directories], syncDirectory)
+  })
 }
 
 async function syncFileSystem(path: string): Promise<boolean> {

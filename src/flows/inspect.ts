@@ -176,7 +176,9 @@ async function inspectArchive(path: string, size: number): Promise<InspectReport
   const { list } = await import('tar')
   const names: string[] = []
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  await onDisk(path, async () => {
+    for await (const chunk of createReadStream(path)) hash.update(chunk)
+  })
   await onDisk(path, () => list({ file: path, onReadEntry: (entry) => names.push(entry.path) }))
   const sha256 = hash.digest('hex')
   return {

@@ -4,7 +4,7 @@ import { readdir, rm, rmdir } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { parseChannel } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import { errnoOf, unlessAbsent } from '../disk/fault.ts'
+import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { type MachineConfig, readConfig, writeConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import type { RootPin } from '../trust/root-chain.ts'
@@ -33,7 +33,7 @@ export async function join(
     insistOnSame(known, { store, root, channel }, layout)
     return { machine: known.machine, pull: await pull(context), joined: false }
   }
-  const before = await unlessAbsent(readdir(layout.root), undefined)
+  const before = await onDisk(layout.root, () => unlessAbsent(readdir(layout.root), undefined))
   refuseForeign(before ?? [], layout)
   const machine = randomUUID()
   await createHome(layout)
@@ -43,7 +43,8 @@ export async function join(
     if (report.problem !== undefined && report.current === undefined) throw report.problem
     return { machine, pull: report, joined: true }
   } catch (error) {
-    await undo(layout, before)
+    // What went wrong tells more than what then kept us from clearing away; joining again works on what is left.
+    await undo(layout, before).catch(() => {})
     throw error
   }
 }

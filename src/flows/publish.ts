@@ -1,5 +1,5 @@
 /** `skillsctl publish`: collect → pack → describe → upload → sign → point (DESIGN §5). */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Selection } from '../archive/collect.ts'
@@ -24,6 +24,8 @@ import { steps } from '../core/events.ts'
 import type { Manifest } from '../core/manifest.ts'
 import { formatInstant } from '../core/parse.ts'
 import { versionName } from '../core/version.ts'
+import { onDisk } from '../disk/fault.ts'
+import { removeTree } from '../disk/remove-tree.ts'
 import { type Reading, readRepository } from '../trust/view.ts'
 import { commit, delegationOf, signersFor } from '../trust/writer.ts'
 import { positionOf } from './ancestry.ts'
@@ -203,7 +205,9 @@ async function store(
   { path, archive: own, bytes, digest }: PackedRelease,
   archive: ArchiveRef,
 ): Promise<boolean> {
-  const isKnown = archive !== own || (await putContent(store, archive.path, await readFile(path))) === 'known'
+  const isKnown =
+    archive !== own ||
+    (await putContent(store, archive.path, await onDisk(path, () => readFile(path)))) === 'known'
   await putContent(store, manifestKey(channel, digest.sha256), bytes)
   return isKnown
 }
@@ -266,11 +270,11 @@ async function point(
 }
 
 async function inTemporaryDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'skillsctl-publish-'))
+  const directory = await onDisk(tmpdir(), () => mkdtemp(join(tmpdir(), 'skillsctl-publish-')))
   try {
     return await work(directory)
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await removeTree(directory)
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Channel, type ChannelHead, manifestKey, type ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
+import { onDisk } from '../disk/fault.ts'
 import { findInChannel } from './channel-history.ts'
 import type { PackedRelease } from './pack-release.ts'
 import type { PublisherContext } from './publisher.ts'
@@ -61,6 +62,6 @@ export async function restore(
       },
     )
   }
-  await store.touch(archive.path, await readFile(path))
+  await store.touch(archive.path, await onDisk(path, () => readFile(path)))
   return entry
 }

@@ -1,5 +1,5 @@
 /** Putting a release on disk, and taking one away: each is one rename(2). */
-import { chmodSync, readdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Manifest } from '../core/manifest.ts'
@@ -8,7 +8,7 @@ import { onDisk, unlessAbsent } from '../disk/fault.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { findDrift } from './drift.ts'
 import { type Layout, manifestPath, statPath } from './layout.ts'
-import { type Installed, readInstalled } from './releases.ts'
+import { directories, type Installed, readInstalled } from './releases.ts'
 import { recordStats } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
@@ -23,10 +23,8 @@ export interface Staged {
 
 /** An untouched copy of a release on disk, whichever directory it has. */
 export function findIntact(layout: Layout, { version, manifest }: ReleaseName): Installed | undefined {
-  const directories = readdirSync(layout.releases).filter(
-    (name) => name === version || name.startsWith(`${version}.`),
-  )
-  return directories
+  return directories(layout)
+    .filter((name) => name === version || name.startsWith(`${version}.`))
     .map((directory) => readInstalled(layout, directory))
     .find((installed) => installed?.manifest === manifest && findDrift(layout, installed).length === 0)
 }
@@ -76,7 +74,9 @@ export async function takeAway(layout: Layout, directory: string, into: string):
 
 /** Forgets manifest and stat record of releases that are gone. */
 export async function forgetRecords(layout: Layout): Promise<void> {
-  const [there, records] = await Promise.all([readdir(layout.releases), readdir(layout.manifests)])
-  const gone = records.filter((name) => !there.includes(name.replace(/\.(?:json|stat)$/, '')))
-  await Promise.all(gone.map((name) => rm(join(layout.manifests, name), { force: true })))
+  await onDisk(layout.manifests, async () => {
+    const [there, records] = await Promise.all([readdir(layout.releases), readdir(layout.manifests)])
+    const gone = records.filter((name) => !there.includes(name.replace(/\.(?:json|stat)$/, '')))
+    await Promise.all(gone.map((name) => rm(join(layout.manifests, name), { force: true })))
+  })
 }

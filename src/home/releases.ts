@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
-import { errnoOf } from '../disk/fault.ts'
+import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
 import { type Layout, manifestPath } from './layout.ts'
 import type { ReleaseName } from './state.ts'
@@ -25,7 +25,7 @@ export function currentDirectory(layout: Layout): string | undefined {
     target = readlinkSync(layout.current)
   } catch (error) {
     if (['ENOENT', 'EINVAL', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
-    throw error
+    throw systemError(error, layout.current)
   }
   const [, directory] = /^releases\/([^/]+)$/.exec(target) ?? []
   if (directory === undefined) return undefined
@@ -34,7 +34,7 @@ export function currentDirectory(layout: Layout): string | undefined {
     return directory
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
-    throw error
+    throw systemError(error, join(layout.releases, directory))
   }
 }
 
@@ -73,17 +73,23 @@ function readName(layout: Layout, directory: string): { name: InstalledName; byt
     return { name: { directory, version, manifest: sha256Hex(bytes) }, bytes }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
+    throw systemError(error, manifestPath(layout, directory))
   }
 }
 
 /** Every release on disk, by name: without reading what each of them holds. */
 export function listNames(layout: Layout): InstalledName[] {
-  return readdirSync(layout.releases).flatMap((directory) => readName(layout, directory)?.name ?? [])
+  return directories(layout).flatMap((directory) => readName(layout, directory)?.name ?? [])
 }
 
 /** Every release on disk whose manifest can be read. */
 export function listInstalled(layout: Layout): Installed[] {
-  const directories = readdirSync(layout.releases).filter((name) => !name.startsWith('.'))
-  return directories.flatMap((directory) => readInstalled(layout, directory) ?? [])
+  return directories(layout)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((directory) => readInstalled(layout, directory) ?? [])
+}
+
+/** Whatever lies in `releases/`. */
+export function directories({ releases }: Layout): string[] {
+  return onDiskNow(releases, () => readdirSync(releases))
 }

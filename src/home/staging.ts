@@ -88,10 +88,12 @@ export async function hasLeftovers(layout: Layout): Promise<boolean> {
 }
 
 async function abandoned(layout: Layout): Promise<string[]> {
-  const names = await unlessAbsent(readdir(layout.staging), [])
-  const paths = names.map((name) => join(layout.staging, name))
-  const verdicts = await Promise.all(paths.map(isAbandoned))
-  return paths.filter((_, index) => verdicts[index])
+  return onDisk(layout.staging, async () => {
+    const names = await unlessAbsent(readdir(layout.staging), [])
+    const paths = names.map((name) => join(layout.staging, name))
+    const verdicts = await Promise.all(paths.map(isAbandoned))
+    return paths.filter((_, index) => verdicts[index])
+  })
 }
 
 async function isAbandoned(path: string): Promise<boolean> {

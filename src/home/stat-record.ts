@@ -5,7 +5,7 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Entry } from '../core/manifest.ts'
-import { errnoOf } from '../disk/fault.ts'
+import { errnoOf, systemError } from '../disk/fault.ts'
 import { type Layout, statPath } from './layout.ts'
 
 /** Before the path. */
@@ -55,6 +55,6 @@ export function readRecord(layout: Layout, directory: string): StatRecord {
     return parseStats(readFileSync(statPath(layout, directory), 'utf8'))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return new Map()
-    throw error
+    throw systemError(error, statPath(layout, directory))
   }
 }

@@ -36,7 +36,7 @@ export async function download(
       shouldRetry: ({ error }) => isError(error, 'unreachable'),
     })
   } catch (error) {
-    if (!isError(error, 'unreachable')) await rm(path, { force: true })
+    if (!isError(error, 'unreachable')) await onDisk(path, () => rm(path, { force: true }))
     // What an earlier run left may itself have been damaged.
     if (isError(error, 'corrupt') && resumed > 0) return download(store, object, path, progress)
     throw error
@@ -59,7 +59,9 @@ async function attempt(
   check.resume()
   const before = Math.min(await sizeOf(path), size)
   let bytes = before
-  if (bytes > 0) for await (const chunk of createReadStream(path, { end: bytes - 1 })) check.write(chunk)
+  await onDisk(path, async () => {
+    if (bytes > 0) for await (const chunk of createReadStream(path, { end: bytes - 1 })) check.write(chunk)
+  })
   if (bytes < size) {
     const answer = await store.stream(key, { maxBytes: size, start: bytes }).catch((error: unknown) => {
       throw isError(error, 'denied') ? missing(store, key, error) : error
