@@ -7,6 +7,9 @@ import { ANSWER_MS, patient, within } from './patience.ts'
 import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
 import { takeWarm } from './warm.ts'
 
+/** Bytes. */
+const LONGEST_REFUSAL = 64 * 1024
+
 /** @param url base address; a query string (a signed CDN token, say) is sent with every request */
 export function openHttpStore(url: string): ReadableStore {
   return new HttpStore(new URL(url))
@@ -31,7 +34,9 @@ class HttpStore implements ReadableStore {
       key,
       ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch },
     )
-    if (response.statusCode === 304) return this.finish(response, { kind: 'unchanged' })
+    // Only an answer to whoever asked: from others it is a fault.
+    if (response.statusCode === 304 && ifNoneMatch !== undefined)
+      return this.finish(response, { kind: 'unchanged' })
     if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
     const body = await readAll(this.body(response, key, maxBytes, 200))
     return { kind: 'found', body, etag: response.headers.etag ?? '' }
@@ -58,7 +63,7 @@ class HttpStore implements ReadableStore {
   ): AsyncGenerator<Buffer> {
     const status = response.statusCode ?? 0
     if (status !== expected) {
-      response.resume()
+      drain(response)
       throw refusedBy(status, `${this.url}/${key}`)
     }
     const promised = Number(response.headers['content-length'] ?? Number.NaN)
@@ -75,7 +80,7 @@ class HttpStore implements ReadableStore {
   }
 
   private finish<T>(response: http.IncomingMessage, answer: T): T {
-    response.resume()
+    drain(response)
     return answer
   }
 
@@ -105,6 +110,16 @@ class HttpStore implements ReadableStore {
 function useWarm(agent: http.Agent, origin: string): void {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => takeWarm(origin) ?? connect(options, callback)
+}
+
+/** Reads away a body that nobody wants, to keep the connection: as long as it is short. */
+function drain(response: http.IncomingMessage): void {
+  let room = LONGEST_REFUSAL
+  response.on('error', () => {})
+  response.on('data', (chunk: Buffer) => {
+    room -= chunk.length
+    if (room < 0) response.destroy()
+  })
 }
 
 function isAbsent({ statusCode }: http.IncomingMessage): boolean {

@@ -59,6 +59,9 @@ export function meaningOf({ name, status }: S3Fault): Meaning {
   if (status === 401 || status === 403) {
     return ['denied', 'access denied', 'check the credentials and the bucket policy']
   }
-  if (status === undefined || status === 408 || status === 429 || status >= 500) return UNREACHABLE
+  // Whatever sends us elsewhere is not the store: a sign-in page of this network, a proxy.
+  const isElsewhere = status !== undefined && status >= 300 && status < 400
+  if (status === undefined || isElsewhere || status === 408 || status === 429 || status >= 500)
+    return UNREACHABLE
   return ['failed', 'the store refused the request', 'check the endpoint and the bucket']
 }

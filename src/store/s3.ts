@@ -12,6 +12,7 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3'
 import { SkillsctlError } from '../core/errors.ts'
+import { boundAnswers } from './bounded-answers.ts'
 import { capped, readAll } from './limits.ts'
 import { ANSWER_MS, patient, STALL_MS } from './patience.ts'
 import { describeFault, isLostRace, isMissingKey, meaningOf, type S3Fault } from './s3-error.ts'
@@ -83,6 +84,7 @@ class S3Store implements Store {
 
   constructor(client: S3Client, bucket: string, prefix: string, url: string) {
     this.client = client
+    boundAnswers(client)
     this.bucket = bucket
     this.prefix = prefix === '' ? '' : `${prefix}/`
     this.url = url
@@ -96,7 +98,7 @@ class S3Store implements Store {
         const { Body, ETag } = await this.client.send(new GetObjectCommand({ ...this.at(key), ...condition }))
         return { kind: 'found', body: await readAll(this.body(Body, key, maxBytes)), etag: ETag ?? '' }
       },
-      (fault) => absentIn(fault) ?? unchangedIn(fault),
+      (fault) => absentIn(fault) ?? (ifNoneMatch === undefined ? undefined : unchangedIn(fault)),
     )
   }
 

@@ -3,6 +3,7 @@
  * one that shows must show as one of these, and as nothing else.
  */
 import type { ErrorCode } from '../../src/core/errors.ts'
+import type { NetworkFault } from './bad-network.ts'
 import type { ClockFault } from './clocks.ts'
 
 type DiskFault =
@@ -15,7 +16,7 @@ type DiskFault =
 
 import type { StoreFault } from './faulty-store.ts'
 
-export type Fault = StoreFault | ClockFault | DiskFault
+export type Fault = StoreFault | NetworkFault | ClockFault | DiskFault
 
 /** Bytes that are not what they should be: found by a digest, by a parser, or by a signature that does not fit. */
 const WRONG_BYTES: readonly ErrorCode[] = ['corrupt', 'untrusted']
@@ -53,6 +54,28 @@ const CODES: Readonly<Record<Fault, readonly ErrorCode[]>> = {
   'clock ahead': ['stale'],
   'clock behind': [],
   'clock jumping': ['stale'],
+  'page with status 200': WRONG_BYTES,
+  'flipped on the wire': WRONG_BYTES,
+  'short body': WRONG_BYTES,
+  forbidden: ['denied', 'missing', 'untrusted', 'raced'],
+  'not found': NOT_THERE,
+  'not found, without end': NOT_THERE,
+  redirect: ['unreachable'],
+  unavailable: ['unreachable'],
+  'too many requests': ['unreachable'],
+  'always not modified': ['unreachable'],
+  'lying etag': ['raced'],
+  'cut off': ['unreachable'],
+  'length too long': ['unreachable'],
+  'length too short': ['unreachable', ...WRONG_BYTES],
+  gzip: WRONG_BYTES,
+  'dripping on the wire': [],
+  'endless body': ['corrupt'],
+  'endless header': ['unreachable'],
+  'no HTTP at all': ['unreachable'],
+  'hung up': ['unreachable'],
+  'answer lost': ['unreachable'],
+  silent: ['unreachable'],
   'no space': ['no-space'],
   'input/output error': ['failed'],
   'no descriptors': ['failed'],
