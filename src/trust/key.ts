@@ -24,13 +24,25 @@ export function signerFromSeed(seed: Uint8Array): Signer {
   }
 }
 
-/** Whether this signature (hex) over these bytes is by this key. */
+/** Order of the group of Ed25519 (RFC 8032, section 5.1). */
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
+
+/**
+ * Whether this signature (hex) over these bytes is by this key. As strict as RFC 8032, and so as TUF clients, where
+ * tweetnacl is not: a scalar beyond the order makes a second signature out of a good one.
+ */
 export function isSignedBy(key: PublicKey, bytes: Uint8Array, signature: string): boolean {
   const raw = Buffer.from(signature, 'hex')
   return (
     raw.length === nacl.sign.signatureLength &&
+    scalarOf(raw) < ORDER &&
     nacl.sign.detached.verify(bytes, raw, Buffer.from(key.tuf.keyval.public, 'hex'))
   )
+}
+
+/** The second half of a signature, a number in little-endian order. */
+function scalarOf(signature: Buffer): bigint {
+  return BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`)
 }
 
 /** One line for a CI secret or a file of mode 600. */

@@ -1,3 +1,4 @@
+import nacl from 'tweetnacl'
 import { expect, test } from 'vitest'
 import { decodeToken, encodeToken, openSealed, parsePublicKey, parseSecretKey } from '../../src/index.ts'
 import { formatSecretKey, isSignedBy, newSeed, signerFromSeed } from '../../src/trust/key.ts'
@@ -22,6 +23,16 @@ test('signs as RFC 8032 says', () => {
   expect(isSignedBy(newSigner(), Buffer.from('72', 'hex'), RFC_SIGNATURE)).toBe(false)
   for (const bad of ['', 'zz', RFC_SIGNATURE.slice(2), `${RFC_SIGNATURE}00`])
     expect(isSignedBy(signer, Buffer.from('72', 'hex'), bad)).toBe(false)
+})
+
+test('a good signature has no twin: a scalar beyond the order of the group is refused, as every TUF client does', () => {
+  // RFC_SIGNATURE with the order of the group added to its second half. tweetnacl alone takes it.
+  const twin = `${RFC_SIGNATURE.slice(0, 64)}f52db7415978abc61b2c2eb6aeebfca0387b2eaeb4302aeeb00d291612bb0c10`
+  const message = Buffer.from('72', 'hex')
+  expect(nacl.sign.detached.verify(message, Buffer.from(twin, 'hex'), Buffer.from(RFC_PUBLIC, 'hex'))).toBe(
+    true,
+  )
+  expect(isSignedBy(publicKey(RFC_PUBLIC), message, twin)).toBe(false)
 })
 
 test('the key id is the digest of the canonical key object', () => {
@@ -81,6 +92,9 @@ test('a sealed key opens with its passphrase only, and tells a wrong one from da
   await expect(open({ nonce: 'AAAA' })).rejects.toMatchObject({ code: 'corrupt' })
   await expect(open({ box: '§' })).rejects.toMatchObject({ code: 'corrupt' })
   await expect(open({ kdf: { ...fields.kdf, N: 2 ** 30 } })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ kdf: { ...fields.kdf, N: 131_073 } })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ kdf: { ...fields.kdf, r: 32, p: 16 } })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ format: { toString: 1 } })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(open({ format: 'skillsctl-sealed-key/9' })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(openSealed(text.slice(0, 100), PASSPHRASE, 'root')).rejects.toMatchObject({ code: 'corrupt' })
 })
@@ -127,6 +141,7 @@ test('a root digest is written with and without a version', () => {
   const sha256 = 'b'.repeat(64)
   expect(parseRootDigest(`sha256:${sha256}`)).toEqual({ sha256 })
   expect(parseRootDigest(`7:sha256:${sha256}`)).toEqual({ version: 7, sha256 })
-  for (const text of ['', sha256, `sha256:${sha256.slice(1)}`, `x:sha256:${sha256}`])
+  const versions = ['x', '0', '9'.repeat(16), '9'.repeat(400)].map((version) => `${version}:sha256:${sha256}`)
+  for (const text of ['', sha256, `sha256:${sha256.slice(1)}`, ...versions])
     expect(() => parseRootDigest(text)).toThrowError(expect.objectContaining({ code: 'usage' }))
 })
