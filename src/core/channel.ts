@@ -7,7 +7,9 @@ import { type Changes, parseChanges } from './changes.ts'
 import { SkillsctlError } from './errors.ts'
 import { integrityHex, LONGEST_MANIFEST } from './manifest.ts'
 import {
+  bounded,
   COMMIT,
+  describe,
   type Fields,
   instant,
   integer,
@@ -143,6 +145,7 @@ export function parseHead(custom: unknown, manifest: DigestRef, subject: string)
   const fields = object(custom, subject)
   // First of all: a release that needs more may have another shape.
   checkRequirements(requiresOf(fields, subject), subject)
+  bounded(fields, subject)
   const entry = parseEntry({ ...fields, manifest }, subject)
   return {
     entry,
@@ -155,16 +158,23 @@ export function parseHead(custom: unknown, manifest: DigestRef, subject: string)
 }
 
 function requiresOf(fields: Fields, subject: string): string[] {
-  return list(fields['requires'] ?? [], `${subject}.requires`, 100).map(String)
+  return list(fields['requires'] ?? [], `${subject}.requires`, 100).map((name) => {
+    // Whatever else it is, we do not know it.
+    if (typeof name !== 'string') throw unknownRequirement(describe(name), subject)
+    return name
+  })
 }
 
 /** @throws SkillsctlError `unsupported` when a release needs what this skillsctl does not know */
 export function checkRequirements(requires: readonly string[], subject: string): void {
   const unknown = requires.filter((name) => !KNOWN_REQUIREMENTS.includes(name))
-  if (unknown.length === 0) return
-  throw new SkillsctlError('unsupported', 'this release needs a newer skillsctl', {
+  if (unknown.length > 0) throw unknownRequirement(unknown.join(', '), subject)
+}
+
+function unknownRequirement(names: string, subject: string): SkillsctlError {
+  return new SkillsctlError('unsupported', 'this release needs a newer skillsctl', {
     subject,
-    found: `requires ${unknown.join(', ')}`,
+    found: `requires ${names}`,
     hint: 'install a newer skillsctl; the installed release keeps running',
   })
 }
@@ -224,6 +234,7 @@ function parseDigestRef(value: unknown, subject: string, most: number = LONGEST_
 /** Reads a history page whose bytes matched their signed digest. @throws SkillsctlError `corrupt`, `unsupported` */
 export function parsePage(text: string, subject: string): HistoryPage {
   const fields = object(parseJson(text, subject), subject)
+  bounded(fields, subject)
   if (fields['format'] !== HISTORY_FORMAT) {
     throw new SkillsctlError(
       'unsupported',

@@ -17,11 +17,13 @@ export function parseJson(text: string, subject: string): unknown {
 }
 
 function wrong(subject: string, expected: string, value: unknown): SkillsctlError {
-  const found = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : describe(value)
+  const found = describe(value)
   return new SkillsctlError('corrupt', `unexpected value in ${subject}`, { subject, expected, found })
 }
 
-function describe(value: unknown): string {
+/** What a message says about a value that nobody has checked: text in quotes and cut short, else its kind. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
   return typeof value === 'number' ? String(value) : typeof value
@@ -43,6 +45,23 @@ export function string(value: unknown, subject: string, pattern?: RegExp): strin
     throw wrong(subject, pattern === undefined ? 'a string' : `a string like ${pattern.source}`, value)
   }
   return value
+}
+
+/** Deeper than any of our formats. */
+const DEEPEST = 64
+/** More members than any object or list of signed metadata has. */
+const MOST_MEMBERS = 1000
+
+/**
+ * Insists that a value is no deeper and no wider than metadata ever is: whatever walks it afterwards recurses, and
+ * what tuf-js takes to read an object grows with the square of its members.
+ */
+export function bounded(value: unknown, subject: string, room = DEEPEST): void {
+  if (typeof value !== 'object' || value === null) return
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  if (room === 0) throw wrong(subject, `at most ${DEEPEST} levels`, value)
+  if (members.length > MOST_MEMBERS) throw wrong(subject, `at most ${MOST_MEMBERS} members`, value)
+  for (const member of members) bounded(member, subject, room - 1)
 }
 
 /** A whole number from `least` to `most`. */

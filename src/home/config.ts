@@ -1,6 +1,15 @@
 /** `config.json`: what the person chose for this machine. */
 import { SkillsctlError } from '../core/errors.ts'
-import { type Fields, integer, object, optional, parseJson, SHA256_HEX, string } from '../core/parse.ts'
+import {
+  describe,
+  type Fields,
+  integer,
+  object,
+  optional,
+  parseJson,
+  SHA256_HEX,
+  string,
+} from '../core/parse.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import type { RootPin } from '../trust/root-chain.ts'
 import type { Layout } from './layout.ts'
@@ -26,7 +35,7 @@ export async function readConfig(layout: Layout): Promise<MachineConfig | undefi
     throw new SkillsctlError('unsupported', 'this home was made by another version of skillsctl', {
       subject: layout.root,
       expected: FORMAT,
-      found: String(fields['format']),
+      found: describe(fields['format']),
       hint: 'install a newer skillsctl',
     })
   }

@@ -3,7 +3,7 @@
  * signature under `approvals/`, each further one signs the same bytes; whoever completes the quorum commits.
  */
 
-import { formatInstant, object, parseJson } from '../core/parse.ts'
+import { bounded, formatInstant, object, parseJson } from '../core/parse.ts'
 import type { Store } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { isSignedBy, type Signer } from './key.ts'
@@ -106,7 +106,9 @@ export function isRecent(text: string, now: number): boolean {
 function parseProposal(bytes: Buffer): TargetsSigned | undefined {
   try {
     const signed = object(parseJson(bytes.toString('utf8'), 'approval'), 'approval') as TargetsSigned
-    return signed._type === 'targets' && signedBytes(signed).equals(bytes) ? signed : undefined
+    if (signed._type !== 'targets' || typeof signed.expires !== 'string') return undefined
+    bounded(signed, 'approval')
+    return signedBytes(signed).equals(bytes) ? signed : undefined
   } catch {
     // No JSON, or none that could be signed.
     return undefined

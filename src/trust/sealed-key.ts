@@ -2,7 +2,7 @@
 import { randomBytes, scrypt } from 'node:crypto'
 import nacl from 'tweetnacl'
 import { SkillsctlError } from '../core/errors.ts'
-import { integer, object, parseJson, string } from '../core/parse.ts'
+import { describe, integer, object, parseJson, string } from '../core/parse.ts'
 import { type Signer, signerFromSeed } from './key.ts'
 import { PUBLIC_HEX } from './public-key.ts'
 
@@ -10,6 +10,8 @@ const FORMAT = 'skillsctl-sealed-key/1'
 /** About half a second and 128 MB on a laptop: dear for a guesser, bearable for a ceremony. */
 const COST = { N: 131_072, r: 8, p: 1 }
 const MEMORY = 512 * 1024 * 1024
+/** As much as `MEMORY` allows, four times over: a few seconds. `N * r * p`. */
+const DEAREST = 2 ** 24
 const BASE64 = /^[A-Za-z0-9+/]+=*$/
 export const SHORTEST_PASSPHRASE = 12
 
@@ -49,6 +51,8 @@ export async function openSealed(text: string, passphrase: string, subject: stri
     r: integer(kdf['r'], `${subject}: r`, 1, 32),
     p: integer(kdf['p'], `${subject}: p`, 1, 16),
   }
+  // A damaged digit must not keep us busy for minutes.
+  if (!Number.isInteger(Math.log2(cost.N)) || cost.N * cost.r * cost.p > DEAREST) throw damaged(subject)
   const nonce = bytes(fields['nonce'], 'nonce')
   if (nonce.length !== nacl.secretbox.nonceLength) throw damaged(subject)
   const secret = await derive(passphrase, bytes(kdf['salt'], 'salt'), cost)
@@ -71,7 +75,7 @@ function readFields(text: string, subject: string): Readonly<Record<string, unkn
     throw new SkillsctlError('unsupported', 'this is not a sealed key that this skillsctl knows', {
       subject,
       expected: FORMAT,
-      found: String(fields['format']),
+      found: describe(fields['format']),
     })
   }
   return fields

@@ -2,13 +2,16 @@
  * Verification of TUF metadata, one file at a time: bytes in, checked values out, no I/O (TUF spec 5.3 to 5.6).
  * tuf-js decides; this adds what its version 5 leaves out, and turns its error classes into our codes.
  */
+import { canonicalize } from '@tufjs/canonical-json'
 import type { Key, Metadata, Root, Snapshot, Targets, Timestamp } from '@tufjs/models'
 import { LengthOrHashMismatchError } from '@tufjs/models/dist/error.js'
 import { BadVersionError, EqualVersionError, ExpiredMetadataError } from 'tuf-js/dist/error.js'
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { SkillsctlError } from '../core/errors.ts'
-import { instant } from '../core/parse.ts'
+import { bounded, instant } from '../core/parse.ts'
 import { PUBLIC_HEX, publicKey } from './public-key.ts'
+
+type Signed = Root | Snapshot | Targets | Timestamp
 
 const ROLE_NAME = /^[a-z][a-z0-9-]*$/
 
@@ -21,7 +24,12 @@ export class Verifier {
    * @param now milliseconds since the epoch; decides expiry, fixed for the whole update (TUF spec 5.1)
    */
   constructor(root: Buffer, now: number) {
-    this.set = judged('root.json', () => new TrustedMetadataStore(root))
+    this.set = judged('root.json', () => {
+      const fields = read(root, 'root.json')
+      const set = new TrustedMetadataStore(root)
+      insistOnSigned(fields, set.root, 'root.json')
+      return set
+    })
     // The class takes its time from the clock; ours is an argument.
     this.now = new Date(now)
     Reflect.set(this.set, 'referenceTime', this.now)
@@ -46,14 +54,16 @@ export class Verifier {
 
   /** Takes the next root: signed by the old and the new quorum, exactly one version higher (TUF spec 5.3). */
   updateRoot(bytes: Buffer): void {
-    judged(`${this.root.version + 1}.root.json`, () => checkRoot(this.set.updateRoot(bytes)))
+    const subject = `${this.root.version + 1}.root.json`
+    judged(subject, () => checkRoot(checked(bytes, subject, () => this.set.updateRoot(bytes))))
   }
 
   /** @returns false when it is the version that is trusted already */
   updateTimestamp(bytes: Buffer): boolean {
     return judged('timestamp.json', () => {
       try {
-        checkExpires(this.set.updateTimestamp(bytes).signed.expires, 'timestamp.json')
+        const update = (): Metadata<Timestamp> => this.set.updateTimestamp(bytes)
+        checkExpires(checked(bytes, 'timestamp.json', update).signed.expires, 'timestamp.json')
         return true
       } catch (error) {
         if (!(error instanceof EqualVersionError)) throw error
@@ -67,15 +77,15 @@ export class Verifier {
   /** @param cached bytes come from our own trust directory; they may be older than the timestamp says */
   updateSnapshot(bytes: Buffer, cached = false): void {
     judged('snapshot.json', () => {
-      checkExpires(this.set.updateSnapshot(bytes, cached).signed.expires, 'snapshot.json')
+      const update = (): Metadata<Snapshot> => this.set.updateSnapshot(bytes, cached)
+      checkExpires(checked(bytes, 'snapshot.json', update).signed.expires, 'snapshot.json')
     })
   }
 
   /** The top-level targets: the delegations to the channels. */
   updateTargets(bytes: Buffer): void {
     judged('targets.json', () => {
-      this.set.updateDelegatedTargets(bytes, 'targets', 'root')
-      const { signed } = this.accepted('targets')
+      const { signed } = this.updateNamed(bytes, 'targets', 'root')
       checkExpires(signed.expires, 'targets.json')
       checkKeys(signed.delegations?.keys ?? {}, 'targets.json')
       if (Object.keys(signed.targets).length > 0)
@@ -93,18 +103,48 @@ export class Verifier {
       if (delegation.paths?.includes(`${role}/*`) !== true) {
         throw untrusted(`${role}.json`, 'the role is not trusted for its own directory')
       }
-      this.set.updateDelegatedTargets(bytes, role, 'targets')
-      const { signed } = this.accepted(role)
+      const { signed } = this.updateNamed(bytes, role, 'targets')
       checkExpires(signed.expires, `${role}.json`)
       return signed
     })
   }
 
-  private accepted(role: string): Metadata<Targets> {
-    const metadata = this.set.getRole(role)
-    if (metadata === undefined) throw untrusted(`${role}.json`, 'the role was not accepted')
-    return metadata
+  private updateNamed(bytes: Buffer, role: string, delegator: string): Metadata<Targets> {
+    return checked(bytes, `${role}.json`, () => {
+      this.set.updateDelegatedTargets(bytes, role, delegator)
+      const metadata = this.set.getRole(role)
+      if (metadata === undefined) throw untrusted(`${role}.json`, 'the role was not accepted')
+      return metadata
+    })
   }
+}
+
+/** What tuf-js leaves out: looks at the bytes before it parses them, and at what became of them after. */
+function checked<T extends Signed>(bytes: Buffer, subject: string, update: () => Metadata<T>): Metadata<T> {
+  const fields = read(bytes, subject)
+  const metadata = update()
+  insistOnSigned(fields, metadata, subject)
+  return metadata
+}
+
+/**
+ * tuf-js copies an object once for each of its members, before it looks at a signature: half a megabyte of empty
+ * roles, from anybody, would keep us busy for a minute.
+ */
+function read(bytes: Buffer, subject: string): { readonly signed?: unknown } {
+  const fields: unknown = JSON.parse(bytes.toString('utf8'))
+  bounded(fields, subject)
+  return typeof fields === 'object' && fields !== null ? fields : {}
+}
+
+/** tuf-js verifies what it has understood, and drops some of what it has not: nobody has signed that. */
+function insistOnSigned(
+  { signed }: { readonly signed?: unknown },
+  metadata: Metadata<Signed>,
+  subject: string,
+): void {
+  if (canonicalize(signed) === canonicalize(metadata.signed.toJSON())) return
+  throw untrusted(subject, 'the metadata holds fields that nobody has signed')
 }
 
 function checkRoot({ signed }: Metadata<Root>): void {
