@@ -13,6 +13,9 @@ export interface PublishConfig {
   readonly exclude?: readonly string[] | undefined
 }
 
+/** Longer than any path could make use of; the matcher gives up on much longer ones. */
+const PATTERN = /^.{0,4096}$/s
+
 const KNOWN = ['$schema', 'store', 'root', 'channel', 'include', 'exclude']
 
 /** @throws SkillsctlError `usage` for anything it does not know, so that a typo is no silent default */
@@ -30,7 +33,7 @@ export function parsePublishConfig(text: string, subject: string): PublishConfig
       optional(fields[name], `${subject}: ${name}`, string)
     const patterns = (name: string): string[] | undefined =>
       optional(fields[name], `${subject}: ${name}`, (value, place) =>
-        list(value, place, 1000).map((item) => string(item, place)),
+        list(value, place, 1000).map((item) => string(item, place, PATTERN)),
       )
     return {
       store: setting('store'),

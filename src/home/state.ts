@@ -100,9 +100,12 @@ function parseProblem(value: unknown, subject: string): Problem {
   return { code: string(code, subject), message: string(message, subject), at: instant(at, subject) }
 }
 
+/** What may be sent as a header (RFC 9110, section 5.5). A tag that a bad disk has changed could never be sent. */
+const HEADER = /^[\t\x20-\x7e\x80-\xff]*$/
+
 function parseProbe(value: unknown, subject: string): { etag: string; binding: string } {
   const { etag, binding } = object(value, subject)
-  return { etag: string(etag, subject), binding: string(binding, subject) }
+  return { etag: string(etag, subject, HEADER), binding: string(binding, subject) }
 }
 
 function parseName(value: unknown, subject: string): ReleaseName {

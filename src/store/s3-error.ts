@@ -54,7 +54,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
 }
 
 export function meaningOf({ name, status }: S3Fault): Meaning {
-  const known = BY_NAME[name]
+  // The name is what the server said, and may be `constructor`.
+  const known = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
   if (known !== undefined) return known
   if (status === 401 || status === 403) {
     return ['denied', 'access denied', 'check the credentials and the bucket policy']

@@ -39,7 +39,7 @@ const LARGEST_PUT = 5 * 1024 ** 3
 export async function openS3Store(url: string): Promise<Store> {
   const { hostname: bucket, pathname, searchParams } = parseUrl(url)
   const endpoint = searchParams.get('endpoint') ?? undefined
-  const region = searchParams.get('region') ?? regionFor(endpoint)
+  const region = searchParams.get('region') || regionFor(endpoint)
   const config: S3ClientConfig = {
     // Retries are ours (retry.ts): after a failed conditional write we have to look before we write again.
     maxAttempts: 1,
@@ -56,11 +56,18 @@ export async function openS3Store(url: string): Promise<Store> {
 function parseUrl(url: string): URL {
   const parsed = new URL(url)
   const unknown = [...parsed.searchParams.keys()].find((name) => !['endpoint', 'region'].includes(name))
-  if (parsed.hostname === '' || unknown !== undefined || parsed.username !== '') {
+  const endpoint = parsed.searchParams.get('endpoint')
+  const isAddress = endpoint === null || (/^https?:\/\//.test(endpoint) && URL.canParse(endpoint))
+  if (parsed.hostname === '' || unknown !== undefined || parsed.username !== '' || !isAddress) {
     throw new SkillsctlError('usage', 'this is not the URL of a bucket', {
       subject: url,
       expected: 's3://bucket/prefix?endpoint=https://…&region=…',
-      found: unknown === undefined ? undefined : `unknown parameter ${unknown}`,
+      found:
+        unknown === undefined
+          ? isAddress
+            ? undefined
+            : `endpoint=${endpoint}`
+          : `unknown parameter ${unknown}`,
       hint: 'credentials belong in the environment or in ~/.aws, not in the URL',
     })
   }
@@ -156,7 +163,9 @@ class S3Store implements Store {
       for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
         yield { key: Key.slice(this.prefix.length), size: Size, modified: LastModified?.getTime() ?? 0 }
       }
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined
+      const next = page.IsTruncated === true ? page.NextContinuationToken : undefined
+      if (next !== undefined && next === token) throw endless(prefix)
+      token = next
     } while (token !== undefined)
   }
 
@@ -232,6 +241,13 @@ class S3Store implements Store {
 }
 
 const never = (): undefined => undefined
+
+function endless(prefix: string): SkillsctlError {
+  return new SkillsctlError('failed', 'the store lists the same page again and again', {
+    subject: prefix,
+    hint: 'check the endpoint and the bucket',
+  })
+}
 
 function absentIn(fault: S3Fault): { kind: 'absent' } | undefined {
   return isMissingKey(fault) ? { kind: 'absent' } : undefined

@@ -53,11 +53,15 @@ export function decodeToken(text: string): JoinToken {
 /** `sha256:<hex>`, as `--root` takes it. @throws SkillsctlError `usage` */
 export function parseRootDigest(text: string): RootPin {
   const [, version, sha256] = /^(?:(\d+):)?sha256:([0-9a-f]{64})$/.exec(text) ?? []
-  if (sha256 === undefined) {
+  if (sha256 === undefined || (version !== undefined && !isVersion(Number(version)))) {
     throw new SkillsctlError('usage', 'this is not the digest of a root', {
       subject: text,
       expected: 'sha256:<64 hex digits>',
     })
   }
   return version === undefined ? { sha256 } : { version: Number(version), sha256 }
+}
+
+function isVersion(version: number): boolean {
+  return Number.isSafeInteger(version) && version >= 1
 }
