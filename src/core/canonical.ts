@@ -25,6 +25,41 @@ export function canonicalJson(value: Json): string {
   return `{${fields.join(',')}}`
 }
 
+/**
+ * Whether a text is the one spelling of the value that was parsed from it: no key twice, no number or string spelled
+ * otherwise, no space, which another reader might take for something else.
+ */
+export function isCanonical(text: string, value: Json): boolean {
+  const order = orderOf(value, DEEPEST)
+  if (order === 'none') return false
+  // Many times faster, and the same where keys are in order. Keys that look like indexes never are.
+  return (order === 'sorted' ? JSON.stringify(value) : canonicalJson(value)) === text
+}
+
+/** Deeper than any of our formats. */
+const DEEPEST = 64
+
+type Order = 'sorted' | 'unsorted' | 'none'
+
+/** Of all keys below; `none` for what has no canonical form, or is too deep to look for it. */
+function orderOf(value: Json, room: number): Order {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'sorted' : 'none'
+  if (typeof value !== 'object' || value === null) return 'sorted'
+  if (room === 0) return 'none'
+  const members: readonly Json[] = isArray(value) ? value : Object.values(value)
+  let order: Order = isArray(value) || isSorted(Object.keys(value)) ? 'sorted' : 'unsorted'
+  for (const member of members) {
+    const below = orderOf(member, room - 1)
+    if (below === 'none') return 'none'
+    if (below === 'unsorted') order = 'unsorted'
+  }
+  return order
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  return keys.every((key, index) => index === 0 || (keys[index - 1] ?? '') < key)
+}
+
 function isArray(value: Json): value is readonly Json[] {
   return Array.isArray(value)
 }

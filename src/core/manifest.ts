@@ -2,7 +2,7 @@
  * The manifest of a release: canonical JSON naming every file (SPEC.md, "Manifest"). It is a function of the
  * commit and the packing configuration only.
  */
-import { canonicalJson, compareBytes, type JsonObject } from './canonical.ts'
+import { canonicalJson, compareBytes, isCanonical, type JsonObject } from './canonical.ts'
 import { SkillsctlError } from './errors.ts'
 import {
   COMMIT,
@@ -132,6 +132,11 @@ export function parseManifest(text: string, hash: HashText, hexOf: HexOf = integ
     },
     tree: string(fields['tree'], 'manifest.tree', /^sha256:[0-9a-f]{64}$/),
     files: list(fields['files'], 'manifest.files', MOST_FILES).map(parseEntry),
+  }
+  if (!isCanonical(text.slice(0, -1), fields as JsonObject) || !text.endsWith('\n')) {
+    throw new SkillsctlError('corrupt', 'a manifest is canonical JSON and one newline', {
+      subject: manifest.version,
+    })
   }
   parseVersion(manifest.version)
   checkOrder(manifest.files)
