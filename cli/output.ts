@@ -43,7 +43,7 @@ export class Output {
   warn(message: string): void {
     if (this.globals.quiet) return
     this.clear()
-    process.stderr.write(`${this.paint('33', 'warning:')} ${message}\n`)
+    process.stderr.write(`${this.paint('33', 'warning:')} ${visible(message)}\n`)
   }
 
   result({ data, text, problem, exit = 0 }: Result): void {
@@ -66,12 +66,12 @@ export class Output {
 
   private describe({ message, subject, expected, found, hint }: SkillsctlError): void {
     const lines = [
-      `${this.paint('31', 'error:')} ${message}${subject === undefined ? '' : `: ${subject}`}`,
+      `${message}${subject === undefined ? '' : `: ${subject}`}`,
       ...(expected === undefined ? [] : [`  expected: ${expected}`]),
       ...(found === undefined ? [] : [`  found: ${found}`]),
       ...(hint === undefined ? [] : [`hint: ${hint}`]),
     ]
-    process.stderr.write(`${lines.join('\n')}\n`)
+    process.stderr.write(`${this.paint('31', 'error:')} ${lines.map(visible).join('\n')}\n`)
   }
 
   private paint(code: string, text: string): string {
@@ -87,6 +87,18 @@ export class Output {
     if (this.drawn) process.stderr.write('\r\u001b[K')
     this.drawn = false
   }
+}
+
+/** Characters. */
+const LONGEST_LINE = 2_000
+
+/** A name in a damaged file, or what a server calls its error, neither steers the terminal nor floods it. */
+export function visible(text: string): string {
+  const line = text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text
+  return line.replace(
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** `999 B`, `12 kB`, `3.4 MB`: decimal units. */
