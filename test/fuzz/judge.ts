@@ -9,8 +9,8 @@ import { BrokenPromise, type Input, insist, type Target } from './target.ts'
 const PATIENCE = 2_000
 /** What a process that parses small inputs may hold. Bytes. */
 const MOST_MEMORY = 1024 ** 3
-/** Nobody reads a longer message. Characters. */
-const LONGEST_MESSAGE = 100_000
+/** Nothing is said that did not come in. Characters. */
+const LONGEST_MESSAGE = 1_000_000
 
 export interface Finding {
   readonly problem: string
