@@ -12,9 +12,14 @@ export interface Catchup extends CatchupIndex {
   body(piece: Piece): Buffer
 }
 
-/** @param bodies one for each of `index.files`, in their order */
-export function encodeCatchup(index: CatchupIndex, bodies: readonly Buffer[]): Buffer {
-  const packed = deflateRawSync(Buffer.from(serializeIndex(index), 'utf8'), { level: 9 })
+/**
+ * @param bodies one for each of `index.files`, in their order
+ * @returns undefined for one that nobody would read
+ */
+export function encodeCatchup(index: CatchupIndex, bodies: readonly Buffer[]): Buffer | undefined {
+  const text = Buffer.from(serializeIndex(index), 'utf8')
+  if (text.length > LONGEST_INDEX) return undefined
+  const packed = deflateRawSync(text, { level: 9 })
   return Buffer.concat([Buffer.from(`${MAGIC} ${packed.length}\n`, 'latin1'), packed, ...bodies])
 }
 

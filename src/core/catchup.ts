@@ -4,14 +4,14 @@
  */
 import { compareBytes } from './canonical.ts'
 import type { Channel } from './channel.ts'
-import { type Fields, integer, list, object, optional, parseJson, string } from './parse.ts'
+import { bounded, type Fields, integer, list, object, optional, parseJson, string } from './parse.ts'
 
 /** Releases before the head that get a bundle, newest first. */
 export const CATCHUP_RELEASES = 8
 /** No bundle is longer; a publisher leaves out what would make it so. Bytes. */
 export const LONGEST_CATCHUP = 8 * 1024 * 1024
-/** Once inflated. Bytes. */
-export const LONGEST_INDEX = 32 * 1024 * 1024
+/** Once inflated. Nobody has signed it, and parsed JSON takes twenty times as much memory as its text. Bytes. */
+export const LONGEST_INDEX = 4 * 1024 * 1024
 /** Files are in a bundle only when they are at most this together, inflated. Bytes. */
 export const MOST_CATCHUP_CONTENT = 4 * 1024 * 1024
 
@@ -60,6 +60,8 @@ export function serializeIndex({ metadata, manifest, files }: CatchupIndex): str
 export function parseIndex(text: string): CatchupIndex {
   const subject = 'catch-up'
   const fields = object(parseJson(text, subject), subject)
+  // Only the depth: what walks it recurses.
+  bounded(fields, subject, Number.POSITIVE_INFINITY)
   string(fields['format'], `${subject}.format`, /^skillsctl-catchup\/1$/)
   const metadata = Object.entries(object(fields['metadata'], `${subject}.metadata`))
   const patch = object(fields['manifest'], `${subject}.manifest`)

@@ -55,13 +55,14 @@ const MOST_MEMBERS = 1000
 /**
  * Insists that a value is no deeper and no wider than metadata ever is: whatever walks it afterwards recurses, and
  * what tuf-js takes to read an object grows with the square of its members.
+ * @param most members of any object or list
  */
-export function bounded(value: unknown, subject: string, room = DEEPEST): void {
+export function bounded(value: unknown, subject: string, most = MOST_MEMBERS, room = DEEPEST): void {
   if (typeof value !== 'object' || value === null) return
   const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
   if (room === 0) throw wrong(subject, `at most ${DEEPEST} levels`, value)
-  if (members.length > MOST_MEMBERS) throw wrong(subject, `at most ${MOST_MEMBERS} members`, value)
-  for (const member of members) bounded(member, subject, room - 1)
+  if (members.length > most) throw wrong(subject, `at most ${most} members`, value)
+  for (const member of members) bounded(member, subject, most, room - 1)
 }
 
 /** A whole number from `least` to `most`. */

@@ -58,7 +58,7 @@ export async function writeCatchups(
   const metadata = metadataTexts(view, files)
   const put = async (from: Described | undefined): Promise<void> => {
     const bundle = await encode(metadata, from, next, git)
-    if (bundle.length > LONGEST_CATCHUP) return
+    if (bundle === undefined || bundle.length > LONGEST_CATCHUP) return
     await store.put(catchupKey(channel, role.version, from?.entry.manifest.sha256), bundle, { absent: true })
   }
   const past = former === undefined ? [] : [former.entry, ...former.history]
@@ -108,7 +108,7 @@ async function encode(
   from: Described | undefined,
   next: Described,
   git: Git | undefined,
-): Promise<Buffer> {
+): Promise<Buffer | undefined> {
   const manifest = diffManifests(from?.fields, next.fields)
   const contents = from && git && (await changedContents(git, from, next, manifest))
   // A machine that has something has the targets, too; they change when keys do.

@@ -2,7 +2,9 @@
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { deflateRawSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { decodeCatchup } from '../../src/archive/catchup.ts'
 import { readState } from '../../src/home/state.ts'
 import { inspect, inspectRepository, promote } from '../../src/index.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -131,6 +133,31 @@ describe('a store', () => {
       for await (const _object of store.list('approvals/')) expect.unreachable()
     }
     await expect(listing()).rejects.toMatchObject({ code: 'failed' })
+  })
+})
+
+describe('a catch-up bundle, which nobody has signed,', () => {
+  const bundle = (manifest: string): Buffer => {
+    const index = deflateRawSync(`{"format":"skillsctl-catchup/1","metadata":{},"manifest":${manifest}}`)
+    return Buffer.concat([Buffer.from(`skillsctl-catchup/1 ${index.length}\n`), index])
+  }
+
+  test('nested without end costs a request, not the update', async () => {
+    const team = await createTeam()
+    await team.ship({ 'skills/a/SKILL.md': '# a\n' })
+    const machine = await team.joined()
+    await team.ship({ 'skills/a/SKILL.md': '# b\n' })
+    const deep = bundle(
+      `{"fields":{"x":${'['.repeat(50_000)}${']'.repeat(50_000)}},"changed":[],"removed":[]}`,
+    )
+    for await (const { key } of team.store.list('catchup/')) await team.store.touch(key, deep)
+    expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+  })
+
+  test('that inflates to more than any honest one is not parsed', () => {
+    const wide = bundle(`{"fields":{"x":[${'[],'.repeat(1_500_000)}1]},"changed":[],"removed":[]}`)
+    expect(wide.length).toBeLessThan(10_000)
+    expect(() => decodeCatchup(wide)).toThrow(expect.objectContaining({ code: 'corrupt' }))
   })
 })
 
