@@ -21,6 +21,7 @@ const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   metadata: async () => (await import('./targets/metadata.ts')).metadataTarget(),
   approvals: async () => (await import('./targets/approvals.ts')).approvalsTarget(),
   archive: async () => (await import('./targets/archive.ts')).archiveTarget(),
+  catchup: async () => (await import('./targets/catchup.ts')).catchupTarget(),
   home: async () => (await import('./targets/home.ts')).homeTarget(),
   responses: async () => (await import('./targets/responses.ts')).responsesTarget(),
   inspect: async () => (await import('./targets/inspect.ts')).inspectTarget(),
@@ -31,8 +32,8 @@ const SECONDS = Number(process.env['SKILLSCTL_FUZZ'] ?? 0)
 const SEED = Number(process.env['SKILLSCTL_FUZZ_SEED'] ?? 1)
 /** Executions in `npm test`, for targets that take microseconds and for those that touch a disk or a socket. */
 const FEW = { fast: 400, slow: 80 }
-const SLOW = ['approvals', 'archive', 'home', 'responses', 'inspect', 'metadata']
-const FINDINGS = join(import.meta.dirname, '..', '..', 'dist', 'fuzz')
+const SLOW = ['approvals', 'catchup', 'archive', 'home', 'responses', 'inspect', 'metadata']
+const FINDINGS = join(import.meta.dirname, '..', '..', 'build', 'fuzz')
 
 describe.each(Object.keys(TARGETS))('%s', (name) => {
   const few = SLOW.includes(name) ? FEW.slow : FEW.fast

@@ -1,13 +1,8 @@
 /** Key files and the lines in secrets. */
 import { createHash, scryptSync } from 'node:crypto'
 import nacl from 'tweetnacl'
-import {
-  formatPublicKey,
-  formatSecretKey,
-  parsePublicKey,
-  parseSecretKey,
-  signerFromSeed,
-} from '../../../src/trust/key.ts'
+import { formatSecretKey, parseSecretKey, signerFromSeed } from '../../../src/trust/key.ts'
+import { formatPublicKey, parsePublicKey } from '../../../src/trust/public-key.ts'
 import { openSealed, sealedPublicHex } from '../../../src/trust/sealed-key.ts'
 import { insist, json, type Target, text } from '../target.ts'
 

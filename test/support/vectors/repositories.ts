@@ -1,7 +1,7 @@
 /** The repositories of test/vectors: one that is right, and each other wrong in one thing, signed by fixed keys. */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { sha256Hex } from '../../../src/trust/digest.ts'
-import { publicKey, type Signer } from '../../../src/trust/key.ts'
+import type { Signer } from '../../../src/trust/key.ts'
 import {
   encodeMetadata,
   metadataKey,
@@ -10,6 +10,7 @@ import {
   signatureOf,
   splitMetadata,
 } from '../../../src/trust/metadata.ts'
+import { publicKey } from '../../../src/trust/public-key.ts'
 import { type Forged, type ForgeOptions, forge, NOW, type RoleName, STABLE } from '../../trust/forge.ts'
 import { bodyOf } from '../team.ts'
 
