@@ -7,7 +7,6 @@ import { openHttpStore } from '../../src/store/http.ts'
 import type { Store } from '../../src/store/store.ts'
 import { metaOf, type Signed, signMetadata } from '../../src/trust/metadata.ts'
 import type { Lies } from '../support/lying-store.ts'
-import { MemoryStore } from '../support/memory-store.ts'
 import { type StaticFault, startStaticServer } from '../support/static-server.ts'
 import {
   bodyOf,
@@ -122,7 +121,7 @@ test('an old role under a new snapshot does not match', async () => {
 
 test('metadata of another repository is untrusted or does not match', async () => {
   const here = await scene()
-  const other = await createTeam({ store: new MemoryStore() })
+  const other = await createTeam()
   await other.ship({ [SKILL]: 'evil' })
   await other.ship({ [SKILL]: 'more evil' })
   const theirs = await listing(other.store)

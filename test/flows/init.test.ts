@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import nacl from 'tweetnacl'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { decodeToken, init, listKeys, openSealed, parsePublicKey, parseSecretKey } from '../../src/index.ts'
-import type { PutAnswer } from '../../src/store/store.ts'
+import type { PutAnswer, Store } from '../../src/store/store.ts'
 import { formatSecretKey, newSeed, signerFromSeed } from '../../src/trust/key.ts'
 import { LyingStore } from '../support/lying-store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { HOUR, listing, temporaryDirectory } from '../support/team.ts'
+import { openTestStore } from '../support/test-store.ts'
 
 const PASSPHRASE = 'correct horse battery staple'
 const NOW = Date.UTC(2026, 1, 1)
@@ -32,7 +33,7 @@ function cheaplySealed(seed: Uint8Array): string {
   })
 }
 
-function options(store: MemoryStore | LyingStore, keys: string) {
+function options(store: Store, keys: string) {
   return { store, name: 'acme-skills', keys, passphrase: async () => PASSPHRASE, now: NOW }
 }
 
@@ -43,10 +44,12 @@ async function keyDirectory(names = Object.keys(SEALED)): Promise<string> {
   return directory
 }
 
-const memory = () => new MemoryStore({ now: () => NOW })
+const emptyStore = () => openTestStore(() => NOW)
+
+const keysOf = async (store: Store) => [...(await listing(store)).keys()]
 
 test('makes keys, trust and channels, and says what a team needs to know', async () => {
-  const store = memory()
+  const store = await emptyStore()
   const keys = join(await temporaryDirectory(), 'new', 'keys')
   const report = await init(options(store, keys))
   expect(report.files).toEqual({
@@ -78,13 +81,13 @@ test('makes keys, trust and channels, and says what a team needs to know', async
 })
 
 test('leaves nothing of its probe behind', async () => {
-  const store = memory()
+  const store = await emptyStore()
   await init(options(store, await keyDirectory()))
-  expect(store.keys().filter((key) => !key.startsWith('metadata/'))).toEqual([])
+  expect((await keysOf(store)).filter((key) => !key.startsWith('metadata/'))).toEqual([])
 })
 
 test('refuses an existing repository before it asks for anything or writes', async () => {
-  const store = memory()
+  const store = await emptyStore()
   await init(options(store, await keyDirectory()))
   const before = await listing(store)
   const passphrase = async () => {
@@ -117,10 +120,11 @@ describe('a store that ignores conditions is refused as unsupported, and nothing
       }),
   }
   test.each(Object.keys(cases))('%s', async (name) => {
-    const store = cases[name]?.(memory()) ?? memory()
+    const honest = new MemoryStore({ now: () => NOW })
+    const store = cases[name]?.(honest) ?? honest
     const keys = join(await temporaryDirectory(), 'keys')
     await expect(init(options(store, keys))).rejects.toMatchObject({ code: 'unsupported' })
-    expect(store.keys()).toEqual([])
+    expect(await keysOf(store)).toEqual([])
     await expect(stat(keys)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
@@ -128,7 +132,7 @@ describe('a store that ignores conditions is refused as unsupported, and nothing
 test('an init interrupted at any write can be run again later with the keys it had made', async () => {
   const keys = await keyDirectory()
   for (let writes = 0; ; writes++) {
-    const truth = memory()
+    const truth = await emptyStore()
     let left = writes
     const store = new LyingStore(truth, {
       before: ({ operation, key }) => {
@@ -148,7 +152,7 @@ test('an init interrupted at any write can be run again later with the keys it h
 }, 60_000)
 
 test('two inits at once: one makes the repository, the other is refused', async () => {
-  const store = memory()
+  const store = await emptyStore()
   const [one, two] = await Promise.all([keyDirectory(), keyDirectory()])
   const results = await Promise.allSettled([init(options(store, one)), init(options(store, two))])
   const made = results.filter(({ status }) => status === 'fulfilled')
@@ -160,24 +164,26 @@ test('two inits at once: one makes the repository, the other is refused', async 
 test('half a set of keys is refused rather than completed or overwritten', async () => {
   for (const names of [['ci.key'], ['root.sealed.json', 'release.key']]) {
     const keys = await keyDirectory(names)
-    const store = memory()
+    const store = await emptyStore()
     await expect(init(options(store, keys))).rejects.toMatchObject({ code: 'refused' })
-    expect(store.keys()).toEqual([])
+    expect(await keysOf(store)).toEqual([])
   }
 })
 
 test('a wrong passphrase for the keys at hand makes no repository', async () => {
-  const store = memory()
+  const store = await emptyStore()
   const passphrase = async () => 'not the right one'
   await expect(init({ ...options(store, await keyDirectory()), passphrase })).rejects.toMatchObject({
     code: 'denied',
   })
-  expect(store.keys()).toEqual([])
+  expect(await keysOf(store)).toEqual([])
 })
 
 test('a short passphrase is refused, and no key is left behind', async () => {
   const keys = join(await temporaryDirectory(), 'keys')
-  await expect(init({ ...options(memory(), keys), passphrase: async () => 'short' })).rejects.toMatchObject({
+  await expect(
+    init({ ...options(await emptyStore(), keys), passphrase: async () => 'short' }),
+  ).rejects.toMatchObject({
     code: 'usage',
   })
   await expect(stat(keys)).rejects.toMatchObject({ code: 'ENOENT' })
@@ -189,6 +195,6 @@ test('a directory that is there already keeps its permissions', async () => {
   await chmod(keys, 0o755)
   onTestFinished(() => chmod(keys, 0o755))
   for (const [name, text] of Object.entries(SEALED)) await writeFile(join(keys, name), text)
-  await init(options(memory(), keys))
+  await init(options(await emptyStore(), keys))
   expect((await stat(keys)).mode & 0o777).toBe(0o755)
 })

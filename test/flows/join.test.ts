@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { decodeToken, encodeToken, openStore, openWritableStore, pull } from '../../src/index.ts'
 import { fault } from '../support/lying-store.ts'
-import { MemoryStore } from '../support/memory-store.ts'
-import { startS3Server } from '../support/s3/server.ts'
+import { openTarget } from '../support/s3/target.ts'
 import { createTeam, type Team, temporaryDirectory } from '../support/team.ts'
+import { openTestStore } from '../support/test-store.ts'
 
 const FILES = { 'skills/a/SKILL.md': '# a\n', 'README.md': 'hello\n' }
 
@@ -105,7 +105,7 @@ test('a failed join leaves an empty directory, and what a former home left in it
 
 test('an empty store has no repository, and an unknown channel is absent', async () => {
   const team = await shipped()
-  const nowhere = await team.machine({ through: new MemoryStore() })
+  const nowhere = await team.machine({ through: await openTestStore() })
   await expect(nowhere.join()).rejects.toMatchObject({ code: 'absent' })
   const machine = await team.machine({ channel: 'nightly' })
   await expect(machine.join()).rejects.toMatchObject({ code: 'absent' })
@@ -135,7 +135,7 @@ test('a home that follows one repository refuses another, another channel and an
   const team = await shipped()
   const machine = await team.joined()
   const before = await machine.everything()
-  const other = await createTeam({ store: new MemoryStore({ url: 'memory:other' }) })
+  const other = await createTeam()
   const elsewhere = await other.machine({ home: machine.layout.root })
   await expect(elsewhere.join()).rejects.toMatchObject({ code: 'refused' })
   await expect(machine.join(team.root, 'canary')).rejects.toMatchObject({
@@ -185,16 +185,16 @@ test('the whole way over file:// and s3:// with the stores as the command line o
 })
 
 async function disposableS3() {
-  const server = await startS3Server()
-  server.createBucket('skills')
+  const target = await openTarget()
+  const bucket = await target.freshBucket()
   const before = { ...process.env }
-  process.env['AWS_ACCESS_KEY_ID'] = server.accessKeyId
-  process.env['AWS_SECRET_ACCESS_KEY'] = server.secretAccessKey
+  process.env['AWS_ACCESS_KEY_ID'] = target.accessKeyId
+  process.env['AWS_SECRET_ACCESS_KEY'] = target.secretAccessKey
   return {
-    url: `s3://skills/team?endpoint=${encodeURIComponent(server.endpoint)}&region=us-east-1`,
+    url: `s3://${bucket}/team?endpoint=${encodeURIComponent(target.endpoint)}&region=${target.region}`,
     async [Symbol.asyncDispose]() {
       process.env = before
-      await server.close()
+      await target.close()
     },
   }
 }

@@ -16,8 +16,8 @@ import type { Signer } from '../../src/trust/key.ts'
 import { memoryCache, RepositoryReader, type TrustCache } from '../../src/trust/reader.ts'
 import type { RootPin } from '../../src/trust/root-chain.ts'
 import { fault, LyingStore } from '../support/lying-store.ts'
-import { MemoryStore } from '../support/memory-store.ts'
 import { CANARY, createTeam, DAY, listing, newSigner, STABLE, type Team } from '../support/team.ts'
+import { openTestStore } from '../support/test-store.ts'
 
 const SKILL = 'skills/a/SKILL.md'
 const yes = async () => true
@@ -316,8 +316,8 @@ function killAfter(writes: number): LyingStore['lies'] {
   }
 }
 
-async function copyOf(store: Store): Promise<MemoryStore> {
-  const copy = new MemoryStore({ url: store.url })
+async function copyOf(store: Store): Promise<Store> {
+  const copy = await openTestStore()
   for (const [key, body] of await listing(store))
     await copy.put(key, Buffer.from(body, 'base64'), { absent: true })
   return copy

@@ -21,7 +21,7 @@ import { createRepository, type KeyHolders, type KeySet, type RootDigest } from 
 import type { RootPin } from '../../src/trust/root-chain.ts'
 import { createGitRepository, type GitRepository } from './git-repository.ts'
 import { LyingStore } from './lying-store.ts'
-import { MemoryStore } from './memory-store.ts'
+import { openTestStore } from './test-store.ts'
 
 export const CANARY = parseChannel('canary')
 export const STABLE = parseChannel('stable')
@@ -59,7 +59,7 @@ export interface TeamKeys {
 }
 
 export interface TeamOptions {
-  /** A MemoryStore that shares the team's clock when it is left out. */
+  /** A new one that shares the team's clock when it is left out. */
   readonly store?: Store
   readonly clock?: Clock
   /** Who may sign, beyond one key per role. */
@@ -222,7 +222,7 @@ export async function createTeam({
   const git = await createGitRepository()
   onTestFinished(() => git.dispose())
   const keys = { root: newSigner(), ci: newSigner(), release: newSigner() }
-  const place = store ?? new MemoryStore({ now: clock.now })
+  const place = store ?? (await openTestStore(clock.now))
   const root = await createRepository({
     store: place,
     keys: { root: held(keys.root), channels: channelsOf(keys, keySet?.(keys)) },
