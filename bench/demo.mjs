@@ -1,5 +1,6 @@
 // `npm run demo`: the main job, end to end, with the real command line on a store that is a directory.
-// Another build of it may be named: `node bench/demo.mjs …/dist/cli/main.js`. Plain Node and git, nothing else. Every step says what it expects and fails the demo when it is not so.
+// Plain Node and git, nothing else. Another build may be named: `node bench/demo.mjs …/dist/cli/main.js`.
+// Every step says what it expects and fails the demo when it is not so.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {

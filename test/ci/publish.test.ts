@@ -5,7 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { outputs, summary } from '../../ci/report.ts'
 import { execute, Site, secretOf } from '../support/cli.ts'
-import { startS3Server } from '../support/s3/server.ts'
+import { foreignCredentials } from '../support/foreign-store.ts'
+import { openTarget } from '../support/s3/target.ts'
 
 const STEP = fileURLToPath(new URL('../../ci/publish.sh', import.meta.url))
 
@@ -28,7 +29,10 @@ describe('the publish step', () => {
   async function step(env: NodeJS.ProcessEnv = {}, cwd = site.checkout): Promise<Step> {
     const files = { GITHUB_STEP_SUMMARY: join(site.directory, 's'), GITHUB_OUTPUT: join(site.directory, 'o') }
     for (const path of Object.values(files)) await writeFile(path, '')
-    const ran = await execute('bash', [STEP], { cwd, env: { SKILLSCTL_KEY: key, ...files, ...env } })
+    const ran = await execute('bash', [STEP], {
+      cwd,
+      env: { ...foreignCredentials, SKILLSCTL_KEY: key, ...files, ...env },
+    })
     const read = (path: string) => readFile(path, 'utf8')
     const [text, lines] = await Promise.all([read(files.GITHUB_STEP_SUMMARY), read(files.GITHUB_OUTPUT)])
     const log = ran.stdout + ran.stderr
@@ -118,16 +122,16 @@ describe('the publish step', () => {
   it('works without what only GitHub has', async () => {
     const { exit, stdout } = await execute('bash', [STEP], {
       cwd: site.checkout,
-      env: { SKILLSCTL_KEY: key },
+      env: { ...foreignCredentials, SKILLSCTL_KEY: key },
     })
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: expect.stringContaining('head of canary already') })
   })
 
   it('publishes to a bucket, with the credentials of the environment', async () => {
-    const server = await startS3Server()
+    const server = await openTarget()
     const env = { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey }
-    server.createBucket('acme')
-    const team = await Site.create({ url: `s3://acme/prod?endpoint=${server.endpoint}`, env, commits: 1 })
+    const url = `s3://${await server.freshBucket()}/prod?endpoint=${server.endpoint}`
+    const team = await Site.create({ url, env, commits: 1 })
     try {
       await team.commit({ 'skills/ship/SKILL.md': '# ship\n' })
       const own = { ...env, SKILLSCTL_KEY: await readFile(team.key('ci'), 'utf8') }

@@ -3,7 +3,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { BARE, PASSPHRASE, Site, shellCommand } from '../support/cli.ts'
+import { PASSPHRASE } from '../support/cheap-keys.ts'
+import { BARE, Site, shellCommand } from '../support/cli.ts'
 
 const HAS_SCRIPT = /util-linux/.test(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? '')
 
@@ -18,7 +19,7 @@ describe('without a terminal', () => {
   afterAll(() => site.remove())
 
   it('nothing is asked: a passphrase comes from a file, or the command says so', async () => {
-    const args = ['init', `${site.url}-2`, '--name', 'other', '--keys', join(site.directory, 'other')]
+    const args = ['init', site.beside('second'), '--name', 'other', '--keys', join(site.directory, 'other')]
     const { exit, stdout, stderr } = await site.run(args, { input: `${PASSPHRASE}\n${PASSPHRASE}\n` })
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' })
     expect(stderr).toContain('no terminal to ask for the passphrase')
@@ -32,7 +33,7 @@ describe('without a terminal', () => {
     const file = join(site.directory, 'empty')
     for (const text of ['', '\n', 'short\n']) {
       await writeFile(file, text)
-      const { exit, stderr } = await site.run(['init', `${site.url}-3`, '--passphrase-file', file])
+      const { exit, stderr } = await site.run(['init', site.beside('third'), '--passphrase-file', file])
       expect(exit).toBe(2)
       expect(stderr).toContain('at least 12 characters')
     }
@@ -85,7 +86,7 @@ describe.skipIf(!HAS_SCRIPT)('at a terminal', () => {
     })
   }
 
-  const init = (name: string) => ['init', `${site.url}-${name}`, '--name', name]
+  const init = (name: string) => ['init', site.beside(name), '--name', name]
 
   it('a passphrase is asked for twice and never shown', async () => {
     const { exit, screen, left } = await talk(init('one'), [

@@ -28,7 +28,7 @@ describe('a typo', () => {
       TOKEN: site.tokens.canary,
       TORN: site.tokens.canary.slice(0, -9),
       STORE: site.url,
-      AWAY: `${site.url}-away`,
+      AWAY: site.beside('away'),
       NOWHERE: join(site.directory, 'nowhere'),
       ZEROS: `sha256:${'0'.repeat(64)}`,
     }

@@ -1,46 +1,24 @@
-import { scryptSync } from 'node:crypto'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import nacl from 'tweetnacl'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { decodeToken, init, listKeys, openSealed, parsePublicKey, parseSecretKey } from '../../src/index.ts'
 import type { PutAnswer, Store } from '../../src/store/store.ts'
-import { formatSecretKey, newSeed, signerFromSeed } from '../../src/trust/key.ts'
+import { PASSPHRASE, writeKeys } from '../support/cheap-keys.ts'
 import { LyingStore } from '../support/lying-store.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { HOUR, listing, temporaryDirectory } from '../support/team.ts'
 import { openTestStore } from '../support/test-store.ts'
 
-const PASSPHRASE = 'correct horse battery staple'
 const NOW = Date.UTC(2026, 1, 1)
-
-/** The key files of an earlier init; the root key is sealed so cheaply that opening it costs a test nothing. */
-const SEALED: Readonly<Record<string, string>> = {
-  'root.sealed.json': cheaplySealed(newSeed()),
-  'ci.key': formatSecretKey(newSeed()),
-  'release.key': formatSecretKey(newSeed()),
-}
-
-function cheaplySealed(seed: Uint8Array): string {
-  const [salt, nonce] = [Buffer.alloc(32, 1), Buffer.alloc(nacl.secretbox.nonceLength, 2)]
-  const secret = scryptSync(PASSPHRASE, salt, nacl.secretbox.keyLength, { N: 2, r: 8, p: 1 })
-  return JSON.stringify({
-    format: 'skillsctl-sealed-key/1',
-    public: signerFromSeed(seed).tuf.keyval.public,
-    kdf: { name: 'scrypt', N: 2, r: 8, p: 1, salt: salt.toString('base64') },
-    nonce: nonce.toString('base64'),
-    box: Buffer.from(nacl.secretbox(seed, nonce, secret)).toString('base64'),
-  })
-}
 
 function options(store: Store, keys: string) {
   return { store, name: 'acme-skills', keys, passphrase: async () => PASSPHRASE, now: NOW }
 }
 
 /** A directory with the key files of an earlier init. */
-async function keyDirectory(names = Object.keys(SEALED)): Promise<string> {
+async function keyDirectory(names?: string[]): Promise<string> {
   const directory = await temporaryDirectory()
-  for (const name of names) await writeFile(join(directory, name), SEALED[name] ?? '', { mode: 0o600 })
+  await writeKeys(directory, names)
   return directory
 }
 
@@ -194,7 +172,7 @@ test('a directory that is there already keeps its permissions', async () => {
   await mkdir(keys)
   await chmod(keys, 0o755)
   onTestFinished(() => chmod(keys, 0o755))
-  for (const [name, text] of Object.entries(SEALED)) await writeFile(join(keys, name), text)
+  await writeKeys(keys)
   await init(options(await emptyStore(), keys))
   expect((await stat(keys)).mode & 0o777).toBe(0o755)
 })

@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { withRetries } from '../../src/store/retry.ts'
 import { openS3Store } from '../../src/store/s3.ts'
 import type { Store } from '../../src/store/store.ts'
+import { isForeign } from '../support/foreign-store.ts'
 import type { Fault, FaultHook, S3Server } from '../support/s3/server.ts'
-import { isForeignTarget, openTarget, type S3Target, startTarget } from '../support/s3/target.ts'
+import { openTarget, type S3Target, startTarget } from '../support/s3/target.ts'
 import { describeStoreContract } from './contract.ts'
 
 const ROOM = { maxBytes: 1024 * 1024 }
@@ -44,7 +45,7 @@ function openStore(target: S3Target, bucket: string, prefix = 'some/prefix'): Pr
 describeStoreContract('a store in a bucket', async () => {
   // Signatures bear the client's time, so the server's may run ahead by less than a quarter of an hour.
   let ahead = 0
-  const target = isForeignTarget ? await openTarget() : await startTarget({ now: () => Date.now() + ahead })
+  const target = isForeign ? await openTarget() : await startTarget({ now: () => Date.now() + ahead })
   const bucket = await target.freshBucket()
   const stores: Store[] = []
   const open = async (): Promise<Store> => {
@@ -58,7 +59,7 @@ describeStoreContract('a store in a bucket', async () => {
   return {
     store: await open(),
     another: open,
-    ...(isForeignTarget ? {} : { tenSecondsPass }),
+    ...(isForeign ? {} : { tenSecondsPass }),
     close() {
       for (const store of stores) store.close()
       return target.close()
@@ -129,7 +130,7 @@ describe('a store in a bucket', () => {
   })
 })
 
-describe.skipIf(isForeignTarget)('a store in a bucket whose server has a bad day', () => {
+describe.skipIf(isForeign)('a store in a bucket whose server has a bad day', () => {
   let server: S3Server
   let bucket: string
   let store: Store

@@ -6,6 +6,8 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { PASSPHRASE, writeKeys } from './cheap-keys.ts'
+import { foreignCredentials, foreignUrl } from './foreign-store.ts'
 
 /** `npm test` compiles first (test/support/setup.mjs). */
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -70,11 +72,13 @@ export function shellCommand(args: readonly string[]): string {
   return [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
 }
 
-export const PASSPHRASE = 'four random words here'
-
-/** A repository that `skillsctl init` made, a checkout, and homes of machines; in a temporary directory. */
+/**
+ * A repository that `skillsctl init` made, a checkout, and homes of machines; in a temporary directory, the repository
+ * on the S3 server of the environment where there is one.
+ */
 export class Site {
   readonly directory: string
+  /** The directory of the repository, unless it is elsewhere. */
   readonly store: string
   readonly checkout: string
   readonly keys: string
@@ -86,19 +90,21 @@ export class Site {
   #secrets: string[] = [PASSPHRASE]
   #day = 0
 
-  private constructor(directory: string, url: string | undefined) {
+  private constructor(directory: string, store: string, url: string) {
     this.directory = directory
-    this.store = join(directory, 'store')
+    this.store = store
     this.checkout = join(directory, 'checkout')
     this.keys = join(directory, 'keys')
     this.passphraseFile = join(directory, 'passphrase')
-    this.url = url ?? pathToFileURL(this.store).href
+    this.url = url
   }
 
   /** With two commits on canary, unless told otherwise. */
   static async create({ url, env, commits = 2 }: SiteOptions = {}): Promise<Site> {
     const directory = await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-cli-'))
-    const site = new Site(directory, url)
+    const store = join(directory, 'store')
+    const place = url ?? (await foreignUrl()) ?? pathToFileURL(store).href
+    const site = new Site(directory, store, place)
     try {
       await site.found(commits, env)
     } catch (error) {
@@ -112,6 +118,7 @@ export class Site {
     await mkdir(this.checkout)
     await writeFile(this.passphraseFile, `${PASSPHRASE}\n`)
     await this.git('init', '--quiet', '--initial-branch=main')
+    await writeKeys(this.keys)
     const flags = ['--name', 'acme', '--keys', this.keys, '--passphrase-file', this.passphraseFile]
     const { tokens } = await this.json(['init', this.url, ...flags], { env })
     this.tokens = tokens
@@ -129,6 +136,13 @@ export class Site {
     await rm(this.directory, { recursive: true, force: true })
   }
 
+  /** The URL of another place, empty so far. */
+  beside(name: string): string {
+    const url = new URL(this.url)
+    url.pathname += `-${name}`
+    return url.href
+  }
+
   key(name: 'ci' | 'release'): string {
     return join(this.keys, `${name}.key`)
   }
@@ -141,7 +155,7 @@ export class Site {
   async run(args: readonly string[], { env, ...options }: RunOptions = {}): Promise<Ran> {
     const ran = await run(args, {
       cwd: this.checkout,
-      env: { HOME: this.directory, ...env },
+      env: { HOME: this.directory, ...foreignCredentials, ...env },
       ...options,
     })
     const said = ran.stdout + ran.stderr

@@ -27,9 +27,6 @@ export interface S3Target {
   close(): Promise<void>
 }
 
-/** Whether tests run against a server that is not ours, whose faults and clock they cannot steer. */
-export const isForeignTarget = process.env.S3_ENDPOINT !== undefined
-
 export async function openTarget(): Promise<S3Target> {
   const { S3_ENDPOINT: endpoint, S3_KEY: accessKeyId, S3_SECRET: secretAccessKey } = process.env
   if (endpoint === undefined) return startTarget()
