@@ -58,8 +58,9 @@ export async function killAtEach({ job, points, restore, verify }: Killing): Pro
       })
     }
   }
-  // The order of concurrent operations differs a little between runs; nearly every one must have been met.
-  expect(kills, 'victims that were killed').toBeGreaterThan(points.length * 0.8)
+  // Their order and, over a network, their number differ a little between runs; nearly every one must have been met.
+  const most = Math.max(1, Math.floor(points.length * 0.8))
+  expect(kills, 'victims that were killed').toBeGreaterThanOrEqual(most)
 }
 
 function textOf(error: unknown): string {

@@ -1,5 +1,5 @@
 /**
- * A repository in a directory and a machine that follows it, built once per test file and laid out afresh, at the
+ * A repository in a directory (or where test/support/foreign-store.ts says) and a machine that follows it, built once per test file and laid out afresh, at the
  * same place, before each kill.
  */
 import { cpSync } from 'node:fs'
@@ -22,11 +22,14 @@ import {
   type Signer,
 } from '../../src/index.ts'
 import { openFileStore } from '../../src/store/file.ts'
+import type { Store } from '../../src/store/store.ts'
 import { formatSecretKey } from '../../src/trust/key.ts'
 import { createRepository, type RootDigest } from '../../src/trust/root.ts'
 import { encodeToken } from '../../src/trust/token.ts'
+import { foreignUrl } from '../support/foreign-store.ts'
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts'
 import { type Edit, type Release, treeOfCommit } from './invariant.ts'
+import { RemoteStorage } from './remote-storage.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 /** Longer than any leftover without an owner is spared. */
@@ -50,23 +53,26 @@ export class Scene {
   /** Oldest first. The home runs the last but one; the last is published when `ahead`. */
   readonly releases: Release[] = []
   readonly home: string
-  /** As a path, and as a URL. */
+  /** The directory of the repository, unless it is remote. */
   readonly storage: string
+  /** Its URL. */
   readonly store: string
   readonly now = Math.floor(Date.now() / 1000) * 1000
   pin: RootDigest = { version: 1, sha256: '' }
   private readonly root: string
   private readonly live: string
   private readonly template: string
+  private readonly remote: RemoteStorage | undefined
 
-  private constructor(root: string, git: GitRepository) {
+  private constructor(root: string, git: GitRepository, remote: RemoteStorage | undefined) {
     this.root = root
     this.git = git
     this.live = join(root, 'live')
     this.template = join(root, 'template')
     this.home = join(this.live, 'home')
     this.storage = join(this.live, 'store')
-    this.store = pathToFileURL(this.storage).href
+    this.remote = remote
+    this.store = remote?.store.url ?? pathToFileURL(this.storage).href
   }
 
   /**
@@ -75,10 +81,12 @@ export class Scene {
    */
   static async build({ ahead }: { ahead: boolean }): Promise<Scene> {
     const root = await mkdtemp(join(tmpdir(), 'crash-scene-'))
-    const scene = new Scene(root, await createGitRepository(join(root, await makeDirectory(root, 'git'))))
+    const git = await createGitRepository(join(root, await makeDirectory(root, 'git')))
+    const url = await foreignUrl()
+    const scene = new Scene(root, git, url === undefined ? undefined : await RemoteStorage.open(url))
     await mkdir(scene.storage, { recursive: true })
     scene.pin = await createRepository({
-      store: openFileStore(scene.storage),
+      store: scene.openStorage(),
       keys: {
         root: { keys: [signer(KEYS.root)], threshold: 1 },
         channels: {
@@ -108,6 +116,7 @@ export class Scene {
       await pull(scene.machine())
     }
     cpSync(scene.live, scene.template, COPY)
+    await scene.remote?.keep()
     return scene
   }
 
@@ -130,6 +139,7 @@ export class Scene {
     await rm(this.live, { recursive: true, force: true })
     cpSync(this.template, this.live, COPY)
     await mkdir(this.temporary)
+    await this.remote?.restore()
   }
 
   /** For the temporary files of victims. */
@@ -142,6 +152,7 @@ export class Scene {
     await rm(this.template, { recursive: true, force: true })
     await rm(this.temporary, { recursive: true, force: true })
     cpSync(this.live, this.template, COPY)
+    await this.remote?.keep()
   }
 
   /** Somebody works in the installed releases, as a person would: writes to the read-only file all the same. */
@@ -161,6 +172,10 @@ export class Scene {
     return join(this.live, name)
   }
 
+  private openStorage(): Store {
+    return this.remote?.store ?? openFileStore(this.storage)
+  }
+
   machine({ home = this.home, past = 0 }: { home?: string; past?: number } = {}): MachineContext {
     return {
       layout: layoutOf(home),
@@ -174,7 +189,7 @@ export class Scene {
 
   publisher({ keys = [KEYS.ci], past = 0 }: { keys?: string[]; past?: number } = {}): PublisherContext {
     return {
-      store: openFileStore(this.storage),
+      store: this.openStorage(),
       pin: this.pin,
       signers: keys.map(signer),
       clock: () => this.now - past,
@@ -207,6 +222,7 @@ export class Scene {
   }
 
   async dispose(): Promise<void> {
+    this.remote?.store.close()
     await rm(this.root, { recursive: true, force: true })
   }
 }
