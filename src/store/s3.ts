@@ -143,7 +143,7 @@ class S3Store implements Store {
       key,
       async () => {
         const { ContentLength = 0, LastModified } = await this.client.send(command)
-        return { key, size: ContentLength, modified: LastModified?.getTime() ?? 0 }
+        return { key, size: ContentLength, modified: wholeSeconds(LastModified) }
       },
       // Without the right to list, a bucket answers 403 for what is not there.
       (fault) => (isMissingKey(fault) || fault.status === 403 ? 'absent' : undefined),
@@ -161,7 +161,7 @@ class S3Store implements Store {
       })
       const page: ListObjectsV2CommandOutput = await this.ask(prefix, () => this.client.send(command), never)
       for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
-        yield { key: Key.slice(this.prefix.length), size: Size, modified: LastModified?.getTime() ?? 0 }
+        yield { key: Key.slice(this.prefix.length), size: Size, modified: wholeSeconds(LastModified) }
       }
       const next = page.IsTruncated === true ? page.NextContinuationToken : undefined
       if (next !== undefined && next === token) throw endless(prefix)
@@ -247,6 +247,11 @@ function endless(prefix: string): SkillsctlError {
     subject: prefix,
     hint: 'check the endpoint and the bucket',
   })
+}
+
+/** Some stores list milliseconds, but no header has them; one object has one time. */
+function wholeSeconds(time: Date | undefined): number {
+  return Math.floor((time?.getTime() ?? 0) / 1000) * 1000
 }
 
 function absentIn(fault: S3Fault): { kind: 'absent' } | undefined {

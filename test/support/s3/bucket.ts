@@ -74,8 +74,8 @@ export class Bucket {
     const version: ObjectVersion = {
       kind: 'object',
       versionId: this.#nextVersionId(key),
-      // S3 keeps whole seconds.
-      modified: new Date(Math.floor(this.#now() / 1000) * 1000),
+      // Listings tell it to the millisecond, as MinIO's do; headers have whole seconds.
+      modified: new Date(this.#now()),
       ...content,
       etag: content.etag ?? md5Hex(content.bytes),
     }

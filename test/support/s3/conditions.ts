@@ -46,7 +46,7 @@ function writeFailure(
 
 /** Checks the conditions of a read in the order of RFC 9110, §13.2.2. `headers304` go with a 304. */
 export function checkRead(object: ObjectVersion, headers: Headers, headers304: Headers): void {
-  const modified = object.modified.getTime()
+  const modified = Date.parse(object.modified.toUTCString())
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
   const since = Date.parse(headers['if-modified-since'] ?? '')
   const unmodifiedSince = Date.parse(headers['if-unmodified-since'] ?? '')
