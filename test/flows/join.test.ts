@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import { decodeToken, encodeToken, openStore, openWritableStore, pull } from '../../src/index.ts'
 import { fault } from '../support/lying-store.ts'
@@ -163,10 +164,16 @@ test('a home where nothing may be written fails as such', async () => {
   await expect(machine.join()).rejects.toMatchObject({ code: 'failed' })
 })
 
-test('the whole way over file:// and s3:// with the stores as the command line opens them', async () => {
+test('the whole way over file://, s3:// and a public bucket, with the stores as the command line opens them', async () => {
   await using server = await disposableS3()
-  for (const url of [`file://${await temporaryDirectory()}/repository`, server.url]) {
-    const store = await openWritableStore(url)
+  const directory = `file://${await temporaryDirectory()}/repository`
+  for (const [place, url] of [
+    [directory, directory],
+    [server.url, server.url],
+    // Without the right to list, what is not there answers 403, the next root above all.
+    [server.urlOf('public'), server.publicUrlOf('public')],
+  ] as const) {
+    const store = await openWritableStore(place)
     const team = await createTeam({ store })
     await team.ship(FILES)
     const machine = await team.machine()
@@ -187,11 +194,28 @@ test('the whole way over file:// and s3:// with the stores as the command line o
 async function disposableS3() {
   const target = await openTarget()
   const bucket = await target.freshBucket()
+  const policy = {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: '*',
+        Action: ['s3:GetObject'],
+        Resource: [`arn:aws:s3:::${bucket}/public/*`],
+      },
+    ],
+  }
+  const open = new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify(policy) })
+  await target.client().send(open)
+  const urlOf = (prefix: string): string =>
+    `s3://${bucket}/${prefix}?endpoint=${encodeURIComponent(target.endpoint)}&region=${target.region}`
   const before = { ...process.env }
   process.env['AWS_ACCESS_KEY_ID'] = target.accessKeyId
   process.env['AWS_SECRET_ACCESS_KEY'] = target.secretAccessKey
   return {
-    url: `s3://${bucket}/team?endpoint=${encodeURIComponent(target.endpoint)}&region=${target.region}`,
+    url: urlOf('team'),
+    urlOf,
+    publicUrlOf: (prefix: string) => `${target.endpoint}/${bucket}/${prefix}`,
     async [Symbol.asyncDispose]() {
       process.env = before
       await target.close()
