@@ -5,5 +5,5 @@ import { preconnect } from './preconnect.ts'
 const args = process.argv.slice(2)
 // A connection takes as long as everything else takes to load, so it is asked for first.
 preconnect(args)
-const { run } = await import('./run.ts')
-process.exitCode = await run(args)
+const { runProcess } = await import('./run-process.ts')
+process.exitCode = await runProcess(args)

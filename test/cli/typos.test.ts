@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contents, Site } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 
 type Case = [command: string, exit: number, says: RegExp]
 
@@ -106,11 +107,11 @@ describe('a typo', () => {
     ['unpin --home HOME_OF_ITS_OWN', 2, /has not joined/],
   ]
 
-  it.concurrent.each(CASES)('%s', async (line, exit, says) => {
+  it.each(CASES)('%s', async (line, exit, says) => {
     const fill = (word: string) => word.replace(/[A-Z]{2,}/, (name) => words[name] ?? name)
     const args = line.replace('HOME_OF_ITS_OWN', site.home(`new-${CASES.findIndex(([of]) => of === line)}`))
     const home = line.includes('--home') ? [] : ['--home', site.home('home')]
-    const ran = await site.run([...args.split(' ').map(fill), ...home])
+    const ran = await site.run([...args.split(' ').map(fill), ...home], {}, runHere)
     expect(ran).toMatchObject({ exit, stdout: '' })
     expect(ran.stderr).toMatch(/^error: [^A-Z]/)
     expect(ran.stderr).toMatch(says)

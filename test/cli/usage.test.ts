@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { buildProgram } from '../../cli/program.ts'
 import { run } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 
 /** `publish`, `keys add`: every command there is. */
 function commands(): string[][] {
@@ -12,8 +13,8 @@ function commands(): string[][] {
 }
 
 describe('help', () => {
-  it.concurrent.each(commands())('%s %s fits a terminal and ends with examples', async (...words) => {
-    const { exit, stdout, stderr } = await run([...words.filter((word) => word !== undefined), '--help'])
+  it.each(commands())('%s %s fits a terminal and ends with examples', async (...words) => {
+    const { exit, stdout, stderr } = await runHere([...words.filter((word) => word !== undefined), '--help'])
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
     expect(stdout).toMatch(/\nExamples:\n( {2}.+\n)+$/)
     expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
@@ -65,8 +66,8 @@ describe('a command line with a mistake', () => {
     ['status --home', "option '--home <directory>' argument missing", 'see: skillsctl status --help'],
   ]
 
-  it.concurrent.each(CASES)('%s: says what, suggests, exits 2', async (line, message, hint) => {
-    const { exit, stdout, stderr } = await run(line.split(' '))
+  it.each(CASES)('%s: says what, suggests, exits 2', async (line, message, hint) => {
+    const { exit, stdout, stderr } = await runHere(line.split(' '))
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' })
     const [first = '', ...rest] = stderr.trimEnd().split('\n')
     expect(first).toMatch(/^error: /)
@@ -75,9 +76,9 @@ describe('a command line with a mistake', () => {
     expect(rest.join('\n')).toContain(hint)
   })
 
-  it.concurrent.each(CASES)('%s --json: the same as one object', async (line, message, hint) => {
+  it.each(CASES)('%s --json: the same as one object', async (line, message, hint) => {
     // Before the mistake: behind an option that wants a value it would be that value.
-    const { exit, stdout, stderr } = await run(['--json', ...line.split(' ')])
+    const { exit, stdout, stderr } = await runHere(['--json', ...line.split(' ')])
     expect({ exit, stderr }).toEqual({ exit: 2, stderr: '' })
     const { error, ...rest } = JSON.parse(stdout)
     expect(rest).toEqual({})

@@ -152,8 +152,12 @@ export class Site {
   }
 
   /** Runs in the checkout, as a person there would. @throws Error when a secret shows */
-  async run(args: readonly string[], { env, ...options }: RunOptions = {}): Promise<Ran> {
-    const ran = await run(args, {
+  async run(
+    args: readonly string[],
+    { env, ...options }: RunOptions = {},
+    how: (args: readonly string[], options: RunOptions) => Promise<Ran> = run,
+  ): Promise<Ran> {
+    const ran = await how(args, {
       cwd: this.checkout,
       env: { HOME: this.directory, ...foreignCredentials, ...env },
       ...options,

@@ -1,4 +1,4 @@
-/** One run of the command line, from arguments to an exit code. */
+/** One command line, from its words to its exit code. */
 import { CommanderError } from 'commander'
 import { SkillsctlError } from '../src/core/errors.ts'
 import { errnoOf, systemError } from '../src/disk/fault.ts'
@@ -9,8 +9,7 @@ import { buildProgram } from './program.ts'
 import { usageError } from './usage.ts'
 import { version } from './version.ts'
 
-export async function run(args: readonly string[]): Promise<number> {
-  prepareProcess()
+export async function runCommand(args: readonly string[]): Promise<number> {
   const program = buildProgram(version())
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -43,15 +42,4 @@ function asFailure(error: unknown): SkillsctlError {
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? String(error.stack) : `${error.stack}\ncaused by ${stackOf(error.cause)}`
-}
-
-function prepareProcess(): void {
-  // `skillsctl releases | head`: a reader that has seen enough is no failure.
-  process.stdout.on('error', (error) => {
-    if (errnoOf(error) === 'EPIPE') return
-    process.stderr.write(`error: the output could not be written: ${errnoOf(error) ?? error.message}\n`)
-    process.exitCode = EXIT.failed
-  })
-  // The SDK warns about the age of Node on every run; which Nodes we support is ours to say.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
 }
