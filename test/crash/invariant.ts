@@ -29,10 +29,19 @@ export async function treeOfCommit(git: GitRepository, commit: string): Promise<
   for (const line of (await git.run('ls-tree', '-r', '-z', '--full-tree', commit)).split('\0')) {
     const [, mode, object, path] = /^(\d+) blob (\w+)\t(.*)$/s.exec(line) ?? []
     if (mode === undefined || object === undefined || path === undefined) continue
-    const content = await git.bytes('cat-file', 'blob', object)
+    const content = await contentOf(git, object)
     tree.set(path, mode === '120000' ? `link ${content}` : `${mode.slice(-3)} ${sha256(content)}`)
   }
   return tree
+}
+
+/** Objects by the hash of their content, so the same in every repository. */
+const contents = new Map<string, Buffer>()
+
+async function contentOf(git: GitRepository, object: string): Promise<Buffer> {
+  const content = contents.get(object) ?? (await git.bytes('cat-file', 'blob', object))
+  contents.set(object, content)
+  return content
 }
 
 /** A directory in the same terms. */

@@ -47,6 +47,9 @@ export async function runTestsUnprivileged(paths: readonly string[]): Promise<In
       'run',
       '--configLoader=runner',
       '--no-cache',
+      // One process for all of them: the outer run has two more at work, and shows that they do not depend on each other.
+      '--no-isolate',
+      '--maxWorkers=1',
       ...paths,
     ]
     const child = spawn('setpriv', [...identity, process.execPath, ...vitest], {
