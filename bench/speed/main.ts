@@ -1,0 +1,186 @@
+/** `npm run bench`: ourselves and what people use instead, side by side. See README.md. */
+import { mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { runChain, type Sample } from './chain.ts'
+import { cellsOf, describeMachine, type Figures, median, type TreeFigures } from './figures.ts'
+import { memoryOfColdInstall } from './memory.ts'
+import { distant, nearby } from './network.ts'
+import { environmentIn } from './processes.ts'
+import { countPublishing, timePublishing } from './publishing.ts'
+import { lines } from './report.ts'
+import { startRsync } from './rsync-daemon.ts'
+import { Site } from './site.ts'
+import { CURL, findTools, GIT, OURS, type Tool } from './tools.ts'
+import { exportCheckout, LARGE, SMALL, STAND_IN, type TreePlan, WIDE, writeTree } from './trees.ts'
+import { startWebServer } from './web.ts'
+
+const USAGE = `usage: npm run bench -- [options]
+  --tree <checkout>   the files of this git checkout's HEAD instead of made-up ones of the size of anthropics/skills
+  --large             also a tree of 5,000 files, 200 MB, and the memory that installing it takes
+  --full              all trees, all tools, more runs
+  --runs <count>      how many runs of each (default: 3, with --full 7)
+  --json <file>       write the figures there`
+
+const ROUND_TRIPS = [50, 0]
+
+interface Options {
+  readonly tree: string | undefined
+  readonly large: boolean
+  readonly full: boolean
+  readonly runs: number
+  readonly json: string | undefined
+}
+
+function optionsFrom(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      tree: { type: 'string' },
+      large: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      json: { type: 'string' },
+    },
+  })
+  const { tree, full, json } = values
+  const runs = Number(values.runs ?? (full ? 7 : 3))
+  if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a number from 1 on')
+  return { tree: tree && resolve(tree), large: values.large || full, full, runs, json }
+}
+
+interface Tree {
+  readonly name: string
+  readonly write: (directory: string) => Promise<void>
+  readonly runs: number
+  readonly tools: readonly Tool[]
+}
+
+const madeUp = (plan: TreePlan) => ({
+  name: plan.name,
+  write: (directory: string): Promise<void> => writeTree(directory, plan),
+})
+
+/** Slow tools make the large tree a matter of many minutes. */
+const QUICK: readonly string[] = [GIT, CURL, OURS]
+
+function treesFor({ tree, large, full, runs }: Options, tools: readonly Tool[]): Tree[] {
+  const real =
+    tree === undefined
+      ? madeUp(STAND_IN)
+      : { name: 'real', write: (directory: string): Promise<void> => exportCheckout(tree, directory) }
+  const quick = full ? tools : tools.filter(({ name }) => QUICK.includes(name))
+  return [
+    { ...real, runs, tools },
+    { ...madeUp(SMALL), runs, tools },
+    ...(large ? [{ ...madeUp(LARGE), runs: Math.min(runs, 3), tools: quick }] : []),
+  ]
+}
+
+async function bench(options: Options, work: string): Promise<Figures> {
+  const env = environmentIn(join(work, 'me'))
+  await mkdir(join(work, 'me'))
+  const { tools, missing } = await findTools(env, () => true)
+  const samples: Sample[] = []
+  const trees: TreeFigures[] = []
+  let memory: Figures['memory']
+  let web = ''
+  for (const tree of treesFor(options, tools)) {
+    progress(`${tree.name}: building the tree in each tool's form`)
+    const directory = join(work, tree.name)
+    const site = await Site.build(join(directory, 'site'), tree.write, env)
+    trees.push(await describeTree(tree.name, site))
+    const server = await startWebServer(site.live, directory, env)
+    const rsync = await startRsync(site.live, directory, env)
+    try {
+      web = server.kind
+      samples.push(...(await runTree(tree, site, [server.port, rsync.port], join(directory, 'run'), env)))
+      if (tree.name === LARGE.name) {
+        const megabytes = await memoryOfColdInstall(site, join(directory, 'run'), server.port, env)
+        memory = { tree: tree.name, megabytes }
+      }
+    } finally {
+      await rsync.close()
+      await server.close()
+    }
+    await rm(directory, { recursive: true })
+  }
+  progress('publishing')
+  const publishing = await timePublishing(join(work, 'publish'), madeUp(WIDE).write, options.runs, env)
+  const asked = await countPublishing(join(work, 's3'), madeUp(STAND_IN).write, env)
+  const cells = cellsOf(samples)
+  return {
+    machine: describeMachine(web),
+    missing,
+    trees,
+    cells,
+    publishMs: median(publishing),
+    memory,
+    asked,
+  }
+}
+
+/** All tools at each distance, round by round; the first round warms what all of them read, and does not count. */
+async function runTree(
+  { name, tools, runs }: Tree,
+  site: Site,
+  ports: readonly number[],
+  directory: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Sample[]> {
+  const samples: Sample[] = []
+  for (let round = 0; round <= runs; round++) {
+    for (const roundTripMs of round === 0 ? [0] : ROUND_TRIPS) {
+      progress(`${name}: ${round === 0 ? 'warming up' : `run ${round} of ${runs}, ${roundTripMs} ms`}`)
+      const network = roundTripMs === 0 ? nearby(ports) : await distant(roundTripMs, ports)
+      try {
+        const found = await runChain({ tree: name, site, tools, network, directory, env }, round)
+        if (round > 0) samples.push(...found)
+      } finally {
+        await network.close()
+      }
+    }
+  }
+  return samples
+}
+
+async function describeTree(name: string, site: Site): Promise<TreeFigures> {
+  const files = site.path('base', 'files')
+  const entries = await readdir(files, { recursive: true, withFileTypes: true })
+  const sizes = await Promise.all(
+    entries.filter((entry) => entry.isFile()).map(async (entry) => stat(join(entry.parentPath, entry.name))),
+  )
+  const { size: archive } = await stat(site.path('base', 'tree.tar.gz'))
+  return { name, files: sizes.length, bytes: sizes.reduce((sum, { size }) => sum + size, 0), archive }
+}
+
+function progress(text: string): void {
+  const line = text && `${Math.round(performance.now() / 1000)} s  ${text}`
+  process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`)
+}
+
+async function main(): Promise<number> {
+  let options: Options
+  try {
+    options = optionsFrom(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`)
+    return 2
+  }
+  const work = await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-bench-'))
+  try {
+    const figures = await bench(options, work)
+    if (process.stderr.isTTY) progress('')
+    console.log(lines(figures).join('\n'))
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(figures, null, 2)}\n`)
+    return 0
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return 1
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+process.exitCode = await main()
