@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Network, Traffic } from './network.ts'
 import { run, shell, timed } from './processes.ts'
 import type { Site, State } from './site.ts'
-import { type Machine, SCENARIOS, type Scenario, type Tool } from './tools.ts'
+import { LOCAL, type Machine, REPEATED, SCENARIOS, type Scenario, type Tool } from './tools.ts'
 import { contentOf } from './tree-content.ts'
 
 export interface Sample {
@@ -57,7 +57,8 @@ export async function runChain(
   for (const [index, tool] of order.entries()) {
     machines.set(tool, await machineIn(join(directory, String(index)), network, site))
   }
-  for (const scenario of SCENARIOS) {
+  const scenarios = SCENARIOS.filter((name) => network.roundTripMs === 0 || !LOCAL.includes(name))
+  for (const scenario of scenarios.flatMap(repeated)) {
     await site.serve(STATE_OF[scenario])
     for (const [tool, machine] of machines) {
       const command = tool.command(scenario, machine)
@@ -73,6 +74,10 @@ export async function runChain(
   }
   await rm(directory, { recursive: true })
   return samples
+}
+
+function repeated(scenario: Scenario): Scenario[] {
+  return Array.from({ length: REPEATED.includes(scenario) ? 3 : 1 }, () => scenario)
 }
 
 async function machineIn(directory: string, { ports }: Network, { publisher }: Site): Promise<Machine> {

@@ -1,7 +1,7 @@
 /** Figures as text. */
-import type { Cell, Figures, TreeFigures } from './figures.ts'
+import type { Cell, Figures, Statistic, TreeFigures } from './figures.ts'
 import { judge, type Verdict } from './targets.ts'
-import { GIT, OURS, SCENARIOS, type Scenario } from './tools.ts'
+import { GIT, OURS, SCENARIOS, type Scenario, TOOLS } from './tools.ts'
 
 const TITLES: Readonly<Record<Scenario, string>> = {
   cold: 'cold install',
@@ -14,11 +14,16 @@ const TITLES: Readonly<Record<Scenario, string>> = {
   version: '--version',
 }
 
+const STATISTICS: Readonly<Record<Statistic, string>> = {
+  median: 'medians of',
+  fastest: 'the fastest of',
+}
+
 export function lines(figures: Figures): string[] {
-  const { machine, missing, trees } = figures
+  const { machine, statistic, missing, trees } = figures
   return [
     `${machine.cores} × ${machine.cpu}, ${machine.system}, Node ${machine.node}, ${machine.web}, load ${machine.load}`,
-    'Whole processes, medians of interleaved runs, everything in the page cache; every tree compared with git’s.',
+    `Whole processes, ${STATISTICS[statistic]} interleaved runs, all in the page cache; every tree compared with git’s.`,
     'skillsctl and ostree sync what they install before they end; git, curl + tar and rsync do not.',
     ...(missing.length === 0 ? [] : [`Not installed here, and left out: ${missing.join(', ')}.`]),
     ...trees.flatMap((tree) => treeLines(figures, tree)),
@@ -33,11 +38,10 @@ function treeLines({ cells }: Figures, { name, files, bytes, archive }: TreeFigu
   const distances = [...new Set(here.map(({ roundTripMs }) => roundTripMs))]
   const size = `${files} files, ${mega(bytes)} MB, ${mega(archive)} MB as tar.gz`
   return distances.flatMap((distance) => {
-    const runs = Math.max(...here.map((cell) => cell.runs))
     const unit = distance === 0 ? 'milliseconds' : 'milliseconds (kilobytes received, requests)'
     return [
       '',
-      `${name}: ${size}; ${distance} ms round trip; ${unit}, medians of ${runs}`,
+      `${name}: ${size}; ${distance} ms round trip; ${unit}`,
       '',
       ...distanceLines(here.filter(({ roundTripMs }) => roundTripMs === distance)),
     ]
@@ -45,23 +49,19 @@ function treeLines({ cells }: Figures, { name, files, bytes, archive }: TreeFigu
 }
 
 function distanceLines(cells: readonly Cell[]): string[] {
-  const tools = [...new Set(cells.map(({ tool }) => tool))].sort((one, other) => rank(one) - rank(other))
   const at = (tool: string, scenario: Scenario): Cell | undefined =>
     cells.find((cell) => cell.tool === tool && cell.scenario === scenario)
-  const rows = tools.map((tool) => [tool, ...SCENARIOS.map((scenario) => shown(at(tool, scenario)))])
-  const ratios = SCENARIOS.map((scenario) => {
+  const names = TOOLS.map(({ name }) => name).filter((name) => cells.some(({ tool }) => tool === name))
+  const scenarios = SCENARIOS.filter((scenario) => at(OURS, scenario) !== undefined)
+  const rows = names.map((tool) => [tool, ...scenarios.map((scenario) => shown(at(tool, scenario)))])
+  const ratios = scenarios.map((scenario) => {
     const [ours, git] = [at(OURS, scenario), at(GIT, scenario)]
     return ours === undefined || git === undefined ? '–' : `× ${(ours.ms / git.ms).toFixed(2)}`
   })
   return table(
-    ['', ...SCENARIOS.map((scenario) => TITLES[scenario])],
+    ['', ...scenarios.map((scenario) => TITLES[scenario])],
     [...rows, [`${OURS} to git`, ...ratios]],
   )
-}
-
-/** Ours comes last, next to its ratio. */
-function rank(tool: string): number {
-  return tool === OURS ? 1 : 0
 }
 
 function shown(cell: Cell | undefined): string {

@@ -15,6 +15,11 @@ export const SCENARIOS = [
 ] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
+/** These ask nobody, so the distance is nothing to them; they are short, so they are measured more often. */
+export const LOCAL: readonly Scenario[] = ['rollback', 'status', 'version']
+/** Not `rollback`: a second one goes further back. */
+export const REPEATED: readonly Scenario[] = ['status', 'version']
+
 export interface Machine {
   /** Of this tool and this run alone. Exists. */
   readonly directory: string
@@ -133,23 +138,21 @@ function follows(scenario: Scenario): boolean {
   return scenario === 'nothing' || scenario === 'edit' || scenario === 'twenty'
 }
 
-const TOOLS: readonly Tool[] = [
+/** In the order of the tables. */
+export const TOOLS: readonly Tool[] = [
   git,
   curl(CURL, [], ''),
   curl('curl + tar + sync', ['sync'], ' && sync -f .'),
   rsync,
   ostree,
-  ours,
   node,
+  ours,
 ]
 
 /** The tools that are on this machine, and the names of those that are not. */
-export async function findTools(
-  env: NodeJS.ProcessEnv,
-  wanted: (name: string) => boolean,
-): Promise<{ tools: Tool[]; missing: string[] }> {
+export async function findTools(env: NodeJS.ProcessEnv): Promise<{ tools: Tool[]; missing: string[] }> {
   const [tools, missing]: [Tool[], string[]] = [[], []]
-  for (const tool of TOOLS.filter(({ name }) => wanted(name))) {
+  for (const tool of TOOLS) {
     const found = await Promise.all(tool.needs.map((program) => isInstalled(program, env)))
     if (found.every(Boolean)) tools.push(tool)
     else missing.push(tool.name)
