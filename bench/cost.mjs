@@ -2,6 +2,7 @@
 //   npm run bench -- --json figures.json
 //   node bench/cost.mjs figures.json     takes what matters into cost/figures.json, and writes cost.md
 //   node bench/cost.mjs                  writes cost.md from what was taken before
+//   node bench/cost.mjs --check          exits 1 when cost.md is anything else
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
 const FIGURES = join(here, 'cost', 'figures.json')
+const PAGE = join(here, 'cost.md')
 
 const MACHINES = 1000
 const DAYS = 30
@@ -88,6 +90,7 @@ function priceOf(month, store, isFree) {
 }
 
 const dollars = (amount) => `$${amount.toFixed(2)}`
+const cents = (amount) => `${(amount * 100).toFixed(2)} ¢`
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 const counts = (requests) =>
@@ -104,7 +107,13 @@ function page(figures, prices) {
         const { requests, out, storage } = priceOf(month, store, isFree)
         const total = requests + out + storage
         const what = isFree ? 'less what is free each month' : 'list price'
-        return [store.name, name, what, ...[requests, out, storage, total, total / MACHINES].map(dollars)]
+        return [
+          store.name,
+          name,
+          what,
+          ...[requests, out, storage, total].map(dollars),
+          cents(total / MACHINES),
+        ]
       }),
     ),
   )
@@ -179,5 +188,12 @@ ${sources.map((source) => `- ${source}`).join('\n')}`,
 }
 
 const [from] = process.argv.slice(2)
-if (from !== undefined) writeFileSync(FIGURES, `${JSON.stringify(taken(read(from)), null, 2)}\n`)
-writeFileSync(join(here, 'cost.md'), page(read(FIGURES), read(join(here, 'cost', 'prices.json'))))
+if (from !== undefined && from !== '--check') {
+  writeFileSync(FIGURES, `${JSON.stringify(taken(read(from)), null, 2)}\n`)
+}
+const written = page(read(FIGURES), read(join(here, 'cost', 'prices.json')))
+if (from !== '--check') writeFileSync(PAGE, written)
+else if (readFileSync(PAGE, 'utf8') !== written) {
+  console.error('cost.md is not what cost/figures.json and cost/prices.json give: run npm run bench:cost')
+  process.exitCode = 1
+}

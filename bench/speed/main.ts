@@ -1,4 +1,5 @@
 /** `npm run bench`: ourselves and what people use instead, side by side. See README.md. */
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -27,6 +28,7 @@ const USAGE = `usage: npm run bench -- [options]
   --tree <checkout>   the files of this git checkout's HEAD instead of made-up ones of the size of anthropics/skills
   --large             also a tree of 5,000 files, 200 MB, and the memory that installing it takes
   --full              all trees, all tools, more runs
+  --only <tree>       stand-in, real, small, large, or publish: for work on one thing (repeatable)
   --runs <count>      how many runs of each (default: 3, with --full 7)
   --fastest           show the fastest of the runs, not the median: for a machine with busy neighbours
   --json <file>       write the figures there`
@@ -37,6 +39,7 @@ interface Options {
   readonly tree: string | undefined
   readonly large: boolean
   readonly full: boolean
+  readonly isWanted: (name: string) => boolean
   readonly runs: number
   readonly statistic: Statistic
   readonly json: string | undefined
@@ -49,16 +52,18 @@ function optionsFrom(args: string[]): Options {
       tree: { type: 'string' },
       large: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true },
       runs: { type: 'string' },
       fastest: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   })
-  const { tree, full, json } = values
+  const { tree, full, json, only } = values
+  const isWanted = (name: string): boolean => only === undefined || only.includes(name)
   const statistic = values.fastest ? 'fastest' : 'median'
   const runs = Number(values.runs ?? (full ? 7 : 3))
   if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a number from 1 on')
-  return { tree: tree && resolve(tree), large: values.large || full, full, runs, statistic, json }
+  return { tree: tree && resolve(tree), large: values.large || full, full, isWanted, runs, statistic, json }
 }
 
 interface Tree {
@@ -76,7 +81,7 @@ const madeUp = (plan: TreePlan) => ({
 /** Slow tools make the large tree a matter of many minutes. */
 const QUICK: readonly string[] = [GIT, CURL, OURS]
 
-function treesFor({ tree, large, full, runs }: Options, tools: readonly Tool[]): Tree[] {
+function treesFor({ tree, large, full, isWanted, runs }: Options, tools: readonly Tool[]): Tree[] {
   const real =
     tree === undefined
       ? madeUp(STAND_IN)
@@ -86,7 +91,7 @@ function treesFor({ tree, large, full, runs }: Options, tools: readonly Tool[]):
     { ...real, runs, tools },
     { ...madeUp(SMALL), runs, tools },
     ...(large ? [{ ...madeUp(LARGE), runs: Math.min(runs, 3), tools: quick }] : []),
-  ]
+  ].filter(({ name }) => isWanted(name))
 }
 
 async function bench(options: Options, work: string): Promise<Figures> {
@@ -117,9 +122,7 @@ async function bench(options: Options, work: string): Promise<Figures> {
     }
     await rm(directory, { recursive: true })
   }
-  progress('publishing')
-  const publishing = await timePublishing(join(work, 'publish'), madeUp(WIDE).write, options.runs, env)
-  const asked = await countPublishing(join(work, 's3'), madeUp(STAND_IN).write, env)
+  const publishing = options.isWanted('publish') ? await measurePublishing(options, work, env) : undefined
   const { statistic } = options
   return {
     machine: describeMachine(web),
@@ -127,10 +130,16 @@ async function bench(options: Options, work: string): Promise<Figures> {
     missing,
     trees,
     cells: cellsOf(samples, statistic),
-    publishMs: summary(publishing, statistic),
+    publishMs: publishing && summary(publishing.times, statistic),
     memory,
-    asked,
+    asked: publishing?.asked,
   }
+}
+
+async function measurePublishing({ runs }: Options, work: string, env: NodeJS.ProcessEnv) {
+  progress('publishing')
+  const times = await timePublishing(join(work, 'publish'), madeUp(WIDE).write, runs, env)
+  return { times, asked: await countPublishing(join(work, 's3'), madeUp(STAND_IN).write, env) }
 }
 
 /** All tools at each distance, round by round; the first round warms what all of them read, and does not count. */
@@ -181,6 +190,12 @@ async function main(): Promise<number> {
     return 2
   }
   const work = await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-bench-'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      rmSync(work, { recursive: true, force: true })
+      process.exit(1)
+    })
+  }
   try {
     const figures = await bench(options, work)
     if (process.stderr.isTTY) progress('')

@@ -83,9 +83,13 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** A program that runs until it is stopped. */
+/** A program that runs until it is stopped, or we end. */
 export class Daemon {
   readonly #child: ChildProcess
+  readonly #kill = (): void => {
+    // The group: a program that has forked does not always end its children.
+    if (this.#child.pid !== undefined) process.kill(-this.#child.pid)
+  }
   #stderr = ''
 
   constructor({ program, args }: Command, env: NodeJS.ProcessEnv) {
@@ -93,6 +97,8 @@ export class Daemon {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
     })
+    process.on('exit', this.#kill)
+    this.#child.on('exit', () => process.off('exit', this.#kill))
   }
 
   /** Waits until `ready` answers true. @throws Error when the program ends before that */
@@ -107,8 +113,7 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    // The group: a program that has forked does not always end its children.
-    if (this.#child.pid !== undefined) process.kill(-this.#child.pid)
+    this.#kill()
     await ended
   }
 }
