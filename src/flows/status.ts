@@ -3,7 +3,7 @@ import type { Freshness } from '../core/freshness.ts'
 import type { Activation } from '../core/timeline.ts'
 import { requireConfig } from '../home/config.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
-import { readHistory } from '../home/history.ts'
+import { readWholeHistory } from '../home/history.ts'
 import { ranHere } from '../home/ran.ts'
 import { currentRelease, type Installed, listNames } from '../home/releases.ts'
 import { recordedSize } from '../home/stat-record.ts'
@@ -88,5 +88,5 @@ function reasons(
 /** What ran here, newest first. */
 export async function history(context: MachineContext): Promise<Activation[]> {
   await requireConfig(context.layout)
-  return (await readHistory(context.layout)).reverse()
+  return (await readWholeHistory(context.layout)).reverse()
 }

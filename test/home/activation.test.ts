@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { confirmHistory, inSituation, readSituation, switchCurrent } from '../../src/home/activation.ts'
 import { writeConfig } from '../../src/home/config.ts'
-import { appendHistory, readHistory } from '../../src/home/history.ts'
+import { appendHistory, readHistory, readWholeHistory } from '../../src/home/history.ts'
 import { currentRelease, type Installed } from '../../src/home/releases.ts'
 import { readState, updateState } from '../../src/home/state.ts'
 import { createTestHome, type TestHome } from './home-fixture.ts'
@@ -120,6 +120,16 @@ describe('history', () => {
       expect(await readHistory(home.layout)).toEqual([LINE])
     },
   )
+
+  test('costs the same after years: decisions read its end, people all of it', async () => {
+    const lines = Array.from({ length: 5_000 }, (_, index) => ({ ...LINE, to: `release-${index}` }))
+    await writeFile(home.layout.history, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const recent = await readHistory(home.layout)
+    expect(recent.length).toBeGreaterThan(1_000)
+    expect(recent.length).toBeLessThan(lines.length)
+    expect(recent).toEqual(lines.slice(-recent.length))
+    expect(await readWholeHistory(home.layout)).toEqual(lines)
+  })
 
   test('lacks the last switch when a kill came between: it is written later, once', async () => {
     await activate(first)
