@@ -30,33 +30,34 @@ import { type Checkpoint, lines } from './report.ts'
 const START = Date.UTC(2026, 0, 1)
 const HOUR = 60 * 60 * 1000
 const DAY = 24 * HOUR
-const BETWEEN = DAY / 10
 /** The root expires after a year; whoever holds its key renews it before. */
 const ROOT_RENEWED_EVERY = 300 * DAY
-const CHECKPOINTS = [100, 1_000, 5_000, 10_000]
+const CHECKPOINTS = [100, 300, 1_000, 3_000, 5_000, 10_000]
 const PASSPHRASE = 'only for this growth'
 
 class Growth {
   readonly checkpoints: Checkpoint[] = []
   readonly #work: string
+  readonly #between: number
   readonly #modified = new Map<string, number>()
   readonly #times: { wall: number; processor: number; passed: Passed }[] = []
   #now = START
 
-  constructor(work: string) {
+  constructor(work: string, perDay: number) {
     this.#work = work
+    this.#between = DAY / perDay
   }
 
   async run(commits: number): Promise<void> {
     const repository = join(this.#work, 'history.git')
-    const hashes = await importHistory(repository, commits, (index) => START + index * BETWEEN)
+    const hashes = await importHistory(repository, commits, (index) => START + index * this.#between)
     const store = await this.#open()
     const context = await this.#found(store)
     const git = new Git(repository)
     let left = await this.#machine('left-0')
     let renewedAt = START
     for (const [index, revision] of hashes.entries()) {
-      this.#now = START + index * BETWEEN + HOUR
+      this.#now = START + index * this.#between + HOUR
       if (this.#now - renewedAt > ROOT_RENEWED_EVERY) {
         await renewRoot(context)
         renewedAt = this.#now
@@ -180,17 +181,22 @@ function progress(text: string): void {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'string' }, directory: { type: 'string', default: tmpdir() } },
+    options: {
+      json: { type: 'string' },
+      directory: { type: 'string', default: tmpdir() },
+      'per-day': { type: 'string', default: '10' },
+    },
   })
   const commits = Number(positionals[0] ?? 10_000)
-  if (!Number.isInteger(commits) || commits < 2) {
+  const perDay = Number(values['per-day'])
+  if (!Number.isInteger(commits) || commits < 2 || !(perDay > 0)) {
     throw new Error(
-      'usage: npm run bench:growth -- [publishes, default 10000] [--directory <for the store>] [--json <file>]',
+      'usage: npm run bench:growth -- [publishes, default 10000] [--per-day <count>] [--directory <for the store>] [--json <file>]',
     )
   }
   const work = await mkdtemp(join(await realpath(values.directory), 'skillsctl-growth-'))
   try {
-    const growth = new Growth(work)
+    const growth = new Growth(work, perDay)
     await growth.run(commits)
     console.log(lines(growth.checkpoints).join('\n'))
     if (values.json !== undefined)

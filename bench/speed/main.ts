@@ -2,8 +2,7 @@
 import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join } from 'node:path'
 import { runChain, type Sample } from './chain.ts'
 import {
   cellsOf,
@@ -15,6 +14,7 @@ import {
 } from './figures.ts'
 import { memoryOfColdInstall } from './memory.ts'
 import { distant, nearby } from './network.ts'
+import { type Options, optionsFrom, USAGE } from './options.ts'
 import { environmentIn } from './processes.ts'
 import { countPublishing, timePublishing } from './publishing.ts'
 import { lines } from './report.ts'
@@ -24,47 +24,7 @@ import { CURL, findTools, GIT, OURS, type Tool } from './tools.ts'
 import { exportCheckout, LARGE, SMALL, STAND_IN, type TreePlan, WIDE, writeTree } from './trees.ts'
 import { startWebServer } from './web.ts'
 
-const USAGE = `usage: npm run bench -- [options]
-  --tree <checkout>   the files of this git checkout's HEAD instead of made-up ones of the size of anthropics/skills
-  --large             also a tree of 5,000 files, 200 MB, and the memory that installing it takes
-  --full              all trees, all tools, more runs
-  --only <tree>       stand-in, real, small, large, or publish: for work on one thing (repeatable)
-  --runs <count>      how many runs of each (default: 3, with --full 7)
-  --fastest           show the fastest of the runs, not the median: for a machine with busy neighbours
-  --json <file>       write the figures there`
-
 const ROUND_TRIPS = [50, 0]
-
-interface Options {
-  readonly tree: string | undefined
-  readonly large: boolean
-  readonly full: boolean
-  readonly isWanted: (name: string) => boolean
-  readonly runs: number
-  readonly statistic: Statistic
-  readonly json: string | undefined
-}
-
-function optionsFrom(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      tree: { type: 'string' },
-      large: { type: 'boolean', default: false },
-      full: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true },
-      runs: { type: 'string' },
-      fastest: { type: 'boolean', default: false },
-      json: { type: 'string' },
-    },
-  })
-  const { tree, full, json, only } = values
-  const isWanted = (name: string): boolean => only === undefined || only.includes(name)
-  const statistic = values.fastest ? 'fastest' : 'median'
-  const runs = Number(values.runs ?? (full ? 7 : 3))
-  if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a number from 1 on')
-  return { tree: tree && resolve(tree), large: values.large || full, full, isWanted, runs, statistic, json }
-}
 
 interface Tree {
   readonly name: string
