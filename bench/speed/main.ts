@@ -4,14 +4,7 @@ import { mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChain, type Sample } from './chain.ts'
-import {
-  cellsOf,
-  describeMachine,
-  type Figures,
-  type Statistic,
-  summary,
-  type TreeFigures,
-} from './figures.ts'
+import { cellsOf, describeMachine, type Figures, summary, type TreeFigures } from './figures.ts'
 import { memoryOfColdInstall } from './memory.ts'
 import { distant, nearby } from './network.ts'
 import { type Options, optionsFrom, USAGE } from './options.ts'
