@@ -10,7 +10,10 @@ import { build } from 'rolldown'
  */
 const GROUPS = [
   ['core', /src\/(?:core|disk)\/|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//],
-  ['machine', /src\/home\/(?!default-home)|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/],
+  [
+    'machine',
+    /src\/home\/(?!default-home)|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/,
+  ],
   [
     'machine',
     /cli\/(?:context|describe|prompt|commands\/machine)\.ts|src\/trust\/(?:digest|probe|token)\.ts/,
@@ -34,6 +37,8 @@ function bundle(directory, entry, plugins = []) {
   return {
     input: entry,
     platform: 'node',
+    // What one entry loads when it is used, another may hold anyway.
+    checks: { ineffectiveDynamicImport: false },
     preserveEntrySignatures: 'allow-extension',
     output: {
       dir: `dist/${directory}`,
