@@ -9,15 +9,16 @@ import { build } from 'rolldown'
  * Anything else finds its own place.
  */
 const GROUPS = [
-  ['core', /src\/(?:core|disk)\/|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//],
+  [
+    'core',
+    /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//,
+  ],
+  ['machine', /src\/disk\/|src\/home\/(?!default-home)|src\/trust\/(?:digest|probe|token)\.ts/],
   [
     'machine',
-    /src\/home\/(?!default-home)|src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain)\.ts/,
+    /src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain|catch-up|channel-history)\.ts/,
   ],
-  [
-    'machine',
-    /cli\/(?:context|describe|prompt|commands\/machine)\.ts|src\/trust\/(?:digest|probe|token)\.ts/,
-  ],
+  ['machine', /cli\/(?:context|describe|prompt|commands\/machine)\.ts/],
   [
     'network',
     /src\/store\/(?:open|retry|limits|patience|promised|store)\.ts|node_modules\/(?:p-retry|is-network-error)\//,

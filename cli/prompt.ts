@@ -1,5 +1,4 @@
 /** Asking a person. Where there is no terminal nothing is asked. */
-import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { SkillsctlError } from '../src/core/errors.ts'
 import type { Confirm } from '../src/index.ts'
@@ -51,6 +50,7 @@ async function atTerminal<T>(
   output: NodeJS.WritableStream,
   work: (ask: (question: string) => Promise<string>) => Promise<T>,
 ): Promise<T> {
+  const { createInterface } = await import('node:readline/promises')
   const terminal = createInterface({ input: process.stdin, output, terminal: true })
   // Without this a closed terminal leaves the question open for ever, and Node ends with a warning of its own.
   const cancelled = new Promise<never>((_resolve, reject) => {

@@ -37,7 +37,6 @@ export class Git {
 
   /** @throws SkillsctlError `failed` without git or outside a repository, `absent` for an unknown revision */
   async commit(revision: string): Promise<Commit> {
-    await this.insideRepository()
     const hash = await this.try([
       'rev-parse',
       '--verify',
@@ -46,6 +45,7 @@ export class Git {
       `${revision}^{commit}`,
     ])
     if (hash === undefined) {
+      await this.insideRepository()
       throw new SkillsctlError('absent', 'there is no such commit', {
         subject: revision,
         hint: 'name a branch, a tag or a hash of this repository; is there a commit yet?',

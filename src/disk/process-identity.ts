@@ -2,7 +2,6 @@
  * Which process holds something: a pid alone is reused, so it goes with the process's start, and with the
  * machine and pid namespace in which both mean something.
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { errnoOf } from './fault.ts'
@@ -54,7 +53,11 @@ function startFromPs(pid: number): string | undefined {
   // Two processes must read the same, whatever language and time zone each runs in.
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
   const ps = (): string =>
-    execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', env }).trim()
+    // Loaded here: most commands start no other program.
+    process
+      .getBuiltinModule('node:child_process')
+      .execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', env })
+      .trim()
   return readOr(ps, '') || undefined
 }
 

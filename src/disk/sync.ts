@@ -1,5 +1,4 @@
 /** Waits until a whole new tree is on disk, before anything points at it. */
-import { execFile } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -34,6 +33,8 @@ export async function syncTree(
 
 async function syncFileSystem(path: string): Promise<boolean> {
   try {
+    // Loaded here: most commands start no other program.
+    const { execFile } = await import('node:child_process')
     await promisify(execFile)('sync', ['-f', path])
     return true
   } catch {

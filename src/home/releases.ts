@@ -55,12 +55,23 @@ export function readInstalled(layout: Layout, directory: string): Installed | un
   const { name, bytes } = readName(layout, directory) ?? {}
   if (name === undefined || bytes === undefined) return undefined
   try {
-    const content = parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
+    const content = parsed.get(name.manifest) ?? parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
+    keepParsed(name.manifest, content)
     return content.version === name.version ? { ...name, content } : undefined
   } catch (error) {
     if (error instanceof SkillsctlError) return undefined
     throw error
   }
+}
+
+/** By digest, so that a run that looks at a release several times reads its thousands of lines once. */
+const parsed = new Map<string, Manifest>()
+const MOST_PARSED = 4
+
+function keepParsed(digest: string, manifest: Manifest): void {
+  parsed.delete(digest)
+  parsed.set(digest, manifest)
+  for (const oldest of parsed.keys()) if (parsed.size > MOST_PARSED) parsed.delete(oldest)
 }
 
 const DIRECTORY = /^(\d{4}\.\d\d\.\d\d-[0-9a-f]{7}(?:\+[0-9a-f]{8})?)(?:\.[0-9a-f]{8}(?:\.\d+)?)?$/
