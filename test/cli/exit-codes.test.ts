@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exitOf } from '../../cli/exit.ts'
@@ -94,6 +94,8 @@ describe('exit codes', () => {
       archive,
       bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte)),
     )
+    // With its bundle the machine would need no archive.
+    await rm(join(site.store, 'catchup'), { recursive: true })
     const { exit, stdout, stderr } = await machine(['pull', '--best-effort'])
     expect({ exit, stdout }).toEqual({ exit: 5, stdout: expect.stringMatching(/^still running /) })
     expect(stderr).toContain('differs from its signed digest')

@@ -36,13 +36,13 @@ describe.each([
   })
 
   test('fails for a tree that is not there', async () => {
-    await expect(syncTree(join(directory, 'none'), files, [])).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(syncTree(join(directory, 'none'), files, [])).rejects.toMatchObject({ code: 'absent' })
   })
 })
 
 test('file by file, it notices one that is missing', async () => {
   process.env['PATH'] = join(directory, 'empty')
   await expect(syncTree(join(directory, 'tree'), [...files, 'missing'], [])).rejects.toMatchObject({
-    code: 'ENOENT',
+    code: 'absent',
   })
 })
