@@ -23,7 +23,7 @@ vi.mock('../../src/disk/process-identity.ts', async (original) => {
   return mortal(await original())
 })
 
-const RUNS = runs(2)
+const RUNS = Math.ceil(runs(2) / 10)
 /** More than any flow needs with each request made three times. */
 const MOST_REQUESTS = 600
 /** Ten seconds of patience become half a second, enough for a server in this process. */
