@@ -49,7 +49,7 @@ test(`${RUNS} runs from seed ${SEED} on keep every promise, whatever the network
     const bucket = `seed-${seed}`
     server.createBucket(bucket)
     server.bucket(bucket).policy = parsePolicy(readableByAll(bucket))
-    const truth = await open(server.endpoint, bucket)
+    const truth = withRetries(await open(server.endpoint, bucket))
     const onNetwork = async (round: Round): Promise<Trouble> => {
       const { dice } = round
       const kinds = dice.some(NETWORK_FAULTS, 4)

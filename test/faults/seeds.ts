@@ -18,7 +18,6 @@ export async function runSeeds(
   const total = newAccount()
   for (let seed = SEED; seed < SEED + count && failures.length < MOST_FAILURES; seed++) {
     const account = newAccount()
-    console.error('seed', seed, Date.now() % 1e6, JSON.stringify([...total.codes]))
     try {
       await run(seed, account)
     } catch (error) {
