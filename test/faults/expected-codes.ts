@@ -59,7 +59,8 @@ const CODES: Readonly<Record<Fault, readonly ErrorCode[]>> = {
   'short body': WRONG_BYTES,
   forbidden: ['denied', 'missing', 'untrusted', 'raced'],
   'not found': NOT_THERE,
-  'not found, without end': NOT_THERE,
+  // Through the SDK, which reads a refusal whole, it is too long an answer.
+  'not found, without end': [...NOT_THERE, 'corrupt'],
   redirect: ['unreachable'],
   unavailable: ['unreachable'],
   'too many requests': ['unreachable'],
