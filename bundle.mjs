@@ -69,9 +69,28 @@ await build([
 /** The licences of everything that is bundled ask to be passed on with it. */
 function addLicences(_options, bundle) {
   const modules = Object.values(bundle).flatMap((chunk) => chunk.moduleIds ?? [])
-  const packages = new Set(modules.filter((id) => id.includes('node_modules')).map(packageOf))
+  const packages = withDependencies(modules.filter((id) => id.includes('node_modules')).map(packageOf))
   const source = [...packages].sort().map(describe).join('\n')
   this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-LICENSES.txt', source })
+}
+
+/** Some packages are bundles themselves (tar is), so that what they depend on is in there as well. */
+function withDependencies(directories) {
+  const all = new Set(directories)
+  for (const directory of all) {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    for (const name of Object.keys(dependencies)) all.add(installed(name, directory))
+  }
+  return all
+}
+
+/** Where Node finds a package from here: in the nearest node_modules that has it. */
+function installed(name, from) {
+  for (let directory = from; ; directory = dirname(directory)) {
+    const place = join(directory, 'node_modules', name)
+    if (existsSync(place)) return place
+    if (directory === dirname(directory)) throw new Error(`${name} is not installed`)
+  }
 }
 
 /** The directory of the package that a module belongs to: the nearest whose package.json has a version. */

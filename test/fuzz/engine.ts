@@ -7,6 +7,7 @@ import { mutateTar } from './mutate-tar.ts'
 import { Random } from './random.ts'
 import type { Input, Target } from './target.ts'
 
+/** Coverage is asked for once for so many inputs. */
 const BATCH = 40
 const MOST_INPUTS = 4_000
 /** Longer mutants only cost time. Bytes. */
@@ -14,7 +15,7 @@ const LONGEST = 256 * 1024
 
 export interface FuzzOptions {
   readonly seed: number
-  /** Asked before each batch. */
+  /** Asked before each input, or batch of inputs. */
   readonly isDone: (executions: number) => boolean
   readonly coverage?: Coverage | undefined
 }
@@ -30,7 +31,7 @@ export async function fuzz(
   for (const input of target.seeds) await judge.run(input)
   coverage?.note(await coverage.fresh())
   while (!isDone(judge.executions)) {
-    const batch = Array.from({ length: BATCH }, () => mutant(corpus, random))
+    const batch = Array.from({ length: coverage === undefined ? 1 : BATCH }, () => mutant(corpus, random))
     for (const input of batch) await judge.run(input)
     const fresh = (await coverage?.fresh()) ?? []
     if (coverage !== undefined && fresh.length > 0) {

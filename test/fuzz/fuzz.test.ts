@@ -11,36 +11,40 @@ import { fuzz } from './engine.ts'
 import { Judge } from './judge.ts'
 import type { Target } from './target.ts'
 
-/** Code under test is loaded only once coverage is counted. */
-const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
-  manifest: async () => (await import('./targets/manifest.ts')).manifestTarget(),
-  channel: async () => (await import('./targets/channel.ts')).channelTarget(),
-  token: async () => (await import('./targets/token.ts')).tokenTarget(),
-  keys: async () => (await import('./targets/keys.ts')).keysTarget(),
-  'publish-config': async () => (await import('./targets/publish-config.ts')).publishConfigTarget(),
-  metadata: async () => (await import('./targets/metadata.ts')).metadataTarget(),
-  approvals: async () => (await import('./targets/approvals.ts')).approvalsTarget(),
-  archive: async () => (await import('./targets/archive.ts')).archiveTarget(),
-  catchup: async () => (await import('./targets/catchup.ts')).catchupTarget(),
-  home: async () => (await import('./targets/home.ts')).homeTarget(),
-  responses: async () => (await import('./targets/responses.ts')).responsesTarget(),
-  inspect: async () => (await import('./targets/inspect.ts')).inspectTarget(),
+interface Candidate {
+  /** Code under test is loaded only once coverage is counted. */
+  readonly make: () => Promise<Target>
+  /** Executions in `npm test`: many for what takes microseconds, few for what touches a disk or a socket. */
+  readonly few: number
+}
+
+const TARGETS: Readonly<Record<string, Candidate>> = {
+  manifest: { make: async () => (await import('./targets/manifest.ts')).manifestTarget(), few: 200 },
+  channel: { make: async () => (await import('./targets/channel.ts')).channelTarget(), few: 200 },
+  token: { make: async () => (await import('./targets/token.ts')).tokenTarget(), few: 40 },
+  keys: { make: async () => (await import('./targets/keys.ts')).keysTarget(), few: 40 },
+  'publish-config': {
+    make: async () => (await import('./targets/publish-config.ts')).publishConfigTarget(),
+    few: 200,
+  },
+  metadata: { make: async () => (await import('./targets/metadata.ts')).metadataTarget(), few: 40 },
+  approvals: { make: async () => (await import('./targets/approvals.ts')).approvalsTarget(), few: 10 },
+  archive: { make: async () => (await import('./targets/archive.ts')).archiveTarget(), few: 40 },
+  catchup: { make: async () => (await import('./targets/catchup.ts')).catchupTarget(), few: 10 },
+  home: { make: async () => (await import('./targets/home.ts')).homeTarget(), few: 10 },
+  responses: { make: async () => (await import('./targets/responses.ts')).responsesTarget(), few: 40 },
+  inspect: { make: async () => (await import('./targets/inspect.ts')).inspectTarget(), few: 30 },
 }
 
 /** Seconds for each target; none in `npm test`, which counts executions instead. */
 const SECONDS = Number(process.env['SKILLSCTL_FUZZ'] ?? 0)
 const SEED = Number(process.env['SKILLSCTL_FUZZ_SEED'] ?? 1)
-/** Executions in `npm test`, for targets that take microseconds and for those that touch a disk or a socket. */
-const FEW = { fast: 400, slow: 80 }
-const SLOW = ['approvals', 'catchup', 'archive', 'home', 'responses', 'inspect', 'metadata']
 const FINDINGS = join(import.meta.dirname, '..', '..', 'build', 'fuzz')
 
-describe.each(Object.keys(TARGETS))('%s', (name) => {
-  const few = SLOW.includes(name) ? FEW.slow : FEW.fast
-
+describe.each(Object.entries(TARGETS))('%s', (name, { make, few }) => {
   test('whatever the bytes, it is read whole or refused with the right code', async () => {
     const coverage = SECONDS > 0 ? await counted() : undefined
-    const target = await made(name)
+    const target = await make()
     const judge = new Judge(target, SECONDS > 0 ? FINDINGS : undefined)
     const end = performance.now() + SECONDS * 750
     const isDone = (executions: number): boolean =>
@@ -70,12 +74,6 @@ async function counted(): Promise<Coverage> {
   await coverage.start()
   onTestFinished(() => coverage.stop())
   return coverage
-}
-
-async function made(name: string): Promise<Target> {
-  const make = TARGETS[name]
-  if (make === undefined) throw new Error(`no target is called ${name}`)
-  return make()
 }
 
 function report(name: string, { executions, accepted, refused, findings }: Judge, corpus: number): void {
