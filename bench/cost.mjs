@@ -91,8 +91,13 @@ function priceOf(month, store, isFree) {
 
 const dollars = (amount) => `$${amount.toFixed(2)}`
 const cents = (amount) => `${(amount * 100).toFixed(2)} ¢`
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+/** Aligned, as the formatter would have it. */
+function table(head, rows) {
+  const all = [head, ...rows].map((row) => row.map(String))
+  const widths = head.map((_, column) => Math.max(3, ...all.map((row) => row[column].length)))
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
+  return [line(all[0]), line(widths.map((width) => '-'.repeat(width))), ...all.slice(1).map(line)].join('\n')
+}
 const counts = (requests) =>
   Object.entries(requests)
     .map(([kind, count]) => `${count} ${kind}`)
