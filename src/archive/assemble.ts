@@ -34,8 +34,9 @@ type Integrity = (content: Uint8Array) => string
 
 /**
  * Builds the tree of `manifest` in `directory`, which exists and is empty.
- * @returns false when a file of the base was edited or lost, or the bundle does not fit: the directory holds debris then
- * @throws SkillsctlError `no-space`, `failed`
+ * @returns false when a file of the base was edited, lost or cannot be read, or the bundle does not fit: the directory
+ *   holds debris then
+ * @throws SkillsctlError `no-space`
  */
 export function assembleTree(
   directory: string,
@@ -47,9 +48,10 @@ export function assembleTree(
   try {
     return new Assembly(directory, catchup, base, integrityOf).build(manifest)
   } catch (error) {
-    // Somebody removed what we were about to read.
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
-    throw systemError(error, directory)
+    const fault = systemError(error, directory)
+    if (fault.code === 'no-space' || errnoOf(error) === undefined) throw fault
+    // Somebody removed what we were about to read, or the disk lost it: the archive depends on nothing here.
+    return false
   }
 }
 

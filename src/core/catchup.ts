@@ -10,7 +10,10 @@ import { bounded, type Fields, integer, list, object, optional, parseJson, strin
 export const CATCHUP_RELEASES = 8
 /** No bundle is longer; a publisher leaves out what would make it so. Bytes. */
 export const LONGEST_CATCHUP = 8 * 1024 * 1024
-/** Once inflated. Nobody has signed it, and parsed JSON takes twenty times as much memory as its text. Bytes. */
+/**
+ * Once inflated. It is parsed before anybody vouches for it, and parsed JSON can take sixty times its length. Enough
+ * for 20,000 files. Bytes.
+ */
 export const LONGEST_INDEX = 4 * 1024 * 1024
 /** Files are in a bundle only when they are at most this together, inflated. Bytes. */
 export const MOST_CATCHUP_CONTENT = 4 * 1024 * 1024

@@ -83,7 +83,8 @@ function patchedManifest(
     const before = path === undefined ? undefined : object(parseJson(readFileSync(path, 'utf8'), path), path)
     return verifyManifest(Buffer.from(patchManifest(before, catchup.manifest), 'utf8'), entry, 'catch-up')
   } catch (error) {
-    if (isError(error) || errnoOf(error) === 'ENOENT') return undefined
+    // A RangeError: nested deeper than can be written again.
+    if (isError(error) || error instanceof RangeError || errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
 }

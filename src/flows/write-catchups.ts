@@ -6,7 +6,6 @@ import {
   CATCHUP_RELEASES,
   catchupKey,
   diffManifests,
-  LONGEST_CATCHUP,
   type ManifestPatch,
   MOST_CATCHUP_CONTENT,
   type Piece,
@@ -58,19 +57,20 @@ export async function writeCatchups(
   const metadata = metadataTexts(view, files)
   const put = async (from: Described | undefined): Promise<void> => {
     const bundle = await encode(metadata, from, next, git)
-    if (bundle === undefined || bundle.length > LONGEST_CATCHUP) return
-    await store.put(catchupKey(channel, role.version, from?.entry.manifest.sha256), bundle, { absent: true })
+    const key = catchupKey(channel, role.version, from?.entry.manifest.sha256)
+    if (bundle !== undefined) await store.put(key, bundle, { absent: true })
   }
   const past = former === undefined ? [] : [former.entry, ...former.history]
   const known = await Promise.all(distinct(past, entry).map((each) => describe(store, channel, each)))
   await Promise.all([put(undefined), ...known.filter((from) => from !== undefined).map(put)])
 }
 
-/** The newest releases before the new head, each once. */
+/** The newest releases before the new head, each at the place where it was last the head. */
 function distinct(past: readonly ReleaseEntry[], { manifest }: ReleaseEntry): ReleaseEntry[] {
-  const byDigest = new Map(past.toReversed().map((entry) => [entry.manifest.sha256, entry]))
-  byDigest.delete(manifest.sha256)
-  return [...byDigest.values()].toReversed().slice(0, CATCHUP_RELEASES)
+  const seen = new Set([manifest.sha256])
+  const isNew = ({ manifest: { sha256 } }: ReleaseEntry): boolean =>
+    !seen.has(sha256) && seen.add(sha256) === seen
+  return past.filter(isNew).slice(0, CATCHUP_RELEASES)
 }
 
 /** A manifest that the store has lost makes no bundle, and no failure. */
@@ -138,55 +138,71 @@ async function changedContents(
     (entry): entry is FileEntry => entry.mode !== 'link' && paths.has(entry.path),
   )
   if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_CATCHUP_CONTENT) return undefined
-  const resembling = new Map(
-    compareTrees(from.manifest.files, next.manifest.files).renamed.map(([old, now]) => [now, old]),
+  const oldOf = resembling(from.manifest, next.manifest)
+  const pairs = wanted.map((entry) => ({ entry, old: oldOf(entry.path) }))
+  const read = await readVerified(
+    git,
+    pairs.flatMap(({ entry, old }) => [
+      { commit: next.entry.release.commit, entry },
+      ...(old === undefined ? [] : [{ commit: from.entry.release.commit, entry: old }]),
+    ]),
   )
-  const oldFiles = new Map(from.manifest.files.map((entry) => [entry.path, entry]))
-  const pairs = wanted.map((entry) => ({
-    entry,
-    old: oldFiles.get(resembling.get(entry.path) ?? entry.path),
-  }))
-  const read = await readVerified(git, [
-    ...pairs.map(({ entry }) => ({ commit: next.entry.release.commit, entry })),
-    ...pairs.flatMap(({ old }) =>
-      isFile(old) && old.size <= MOST_CATCHUP_CONTENT
-        ? [{ commit: from.entry.release.commit, entry: old }]
-        : [],
-    ),
-  ])
   const pieces: Piece[] = []
   const bodies: Buffer[] = []
   for (const { entry, old } of pairs) {
     const content = read.get(entry.integrity)
     if (content === undefined) return undefined
-    const before = isFile(old) && old.size <= MOST_CATCHUP_CONTENT ? read.get(old.integrity) : undefined
-    if (isFile(old) && before !== undefined) {
-      const { head, tail, body } = encodeDelta(before, content)
-      pieces.push({ path: entry.path, length: body.length, old: { path: old.path, head, tail } })
-      bodies.push(body)
-    } else {
-      const body = encodeWhole(content)
-      pieces.push({ path: entry.path, length: body.length })
-      bodies.push(body)
-    }
+    const before = old && read.get(old.integrity)
+    const { body, ...taken } =
+      old === undefined || before === undefined
+        ? { body: encodeWhole(content) }
+        : against(old, before, content)
+    pieces.push({ path: entry.path, length: body.length, ...taken })
+    bodies.push(body)
   }
   return { pieces, bodies }
 }
 
-function isFile(entry: Manifest['files'][number] | undefined): entry is FileEntry {
-  return entry !== undefined && entry.mode !== 'link'
+function against(
+  { path }: FileEntry,
+  before: Buffer,
+  content: Buffer,
+): Pick<Piece, 'old'> & { body: Buffer } {
+  const { body, head, tail } = encodeDelta(before, content)
+  return { body, old: { path, head, tail } }
 }
 
-/** By integrity. Whatever git answers counts only if it is what the manifest says. */
+/** The old copy that a changed file is compared with. Together they are held in memory, so there is a limit. */
+function resembling(before: Manifest, after: Manifest): (path: string) => FileEntry | undefined {
+  const renamed = new Map(compareTrees(before.files, after.files).renamed.map(([old, now]) => [now, old]))
+  const files = new Map(
+    before.files.flatMap((entry) => (entry.mode === 'link' ? [] : [[entry.path, entry] as const])),
+  )
+  let room = MOST_CATCHUP_CONTENT
+  return (path) => {
+    const old = files.get(renamed.get(path) ?? path)
+    if (old === undefined || old.size > room) return undefined
+    room -= old.size
+    return old
+  }
+}
+
+/** By integrity. Whatever git answers counts only if it is what the manifest says; a clone that fails has nothing. */
 async function readVerified(
   git: Git,
   files: readonly { readonly commit: string; readonly entry: FileEntry }[],
 ): Promise<Map<string, Buffer>> {
   const named = new Map(files.map(({ commit, entry }) => [`${commit}:${entry.path}`, entry]))
   const found = new Map<string, Buffer>()
-  for (const [name, content] of await git.contents(named.keys())) {
+  const contents = await git.contents(named.keys()).catch(nothingFrom)
+  for (const [name, content] of contents) {
     const entry = named.get(name)
     if (entry?.integrity === integrityOf(content)) found.set(entry.integrity, content)
   }
   return found
+}
+
+function nothingFrom(error: unknown): Map<string, Buffer> {
+  if (isError(error)) return new Map()
+  throw error
 }

@@ -12,6 +12,7 @@ import {
   bodyOf,
   createTeam,
   DAY,
+  hideCatchups,
   listing,
   STABLE,
   type Team,
@@ -22,6 +23,7 @@ import {
 /**
  * An attacker who holds the bucket, a mirror or the network, but no keys: all that it can do is delay an update
  * (DESIGN §5, promise 7). Each attack is refused with its code, `current` stays, nothing is written elsewhere.
+ * Here it meets the objects that signed metadata names; what it can do with bundles is in catch-up.test.ts.
  */
 
 const SKILL = 'skills/a/SKILL.md'
@@ -45,6 +47,7 @@ async function scene(): Promise<Scene> {
   const past = await listing(team.store)
   const machine = await team.joined()
   await team.ship({ [SKILL]: 'two' })
+  await hideCatchups(team.store)
   return { team, machine, past, present: await listing(team.store) }
 }
 

@@ -95,9 +95,12 @@ export class Team {
   publisher({
     signers = Object.values(this.keys),
     store = this.store,
+    git,
   }: {
     signers?: readonly Signer[]
     store?: Store
+    /** The checkout that this publisher stands in. */
+    git?: Git
   } = {}): PublisherContext {
     return {
       store,
@@ -106,6 +109,7 @@ export class Team {
       clock: this.clock.now,
       stopwatch: this.clock.now,
       emit: (event) => this.events.push(event),
+      git,
     }
   }
 
@@ -282,6 +286,11 @@ export async function bodyOf(store: Store, key: string): Promise<Buffer> {
   const answer = await store.get(key, { maxBytes: Number.MAX_SAFE_INTEGER })
   if (answer.kind !== 'found') throw new Error(`${key} is ${answer.kind}`)
   return answer.body
+}
+
+/** As if nobody had written catch-up bundles: a machine has to ask for every object by its name. */
+export async function hideCatchups(store: Store): Promise<void> {
+  for await (const { key } of store.list('catchup/')) await store.remove(key)
 }
 
 /** Replaces an object behind everybody's back. */
