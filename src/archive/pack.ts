@@ -10,6 +10,8 @@ import { onDisk } from '../disk/fault.ts'
 import type { CollectedFile } from './collect.ts'
 
 const BLOCK = 512
+/** Half the time of level 9, for 0.3 % more bytes (measured on anthropics/skills). */
+const LEVEL = 7
 /** From here on a header may need more than its one field for a path. */
 const LONGEST_PLAIN = 100
 
@@ -51,7 +53,7 @@ export async function packArchive(
   await onDisk(output, () =>
     pipeline(
       Readable.from(tar(), { objectMode: true }),
-      createGzip({ level: 9 }),
+      createGzip({ level: LEVEL }),
       measured,
       createWriteStream(output, { flags: 'wx' }),
     ),

@@ -123,7 +123,8 @@ export function patchManifest(
   return `${JSON.stringify(Object.fromEntries(sorted))}\n`
 }
 
-function filesOf(manifest: Fields | undefined): readonly Fields[] {
+/** Entries of a manifest, as parsed JSON. */
+export function filesOf(manifest: Fields | undefined): readonly Fields[] {
   if (manifest === undefined) return []
   return list(manifest['files'], 'manifest.files').map((entry) => object(entry, 'manifest.files[]'))
 }

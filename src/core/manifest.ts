@@ -152,7 +152,8 @@ export function parseManifest(text: string, hash: HashText, hexOf: HexOf = integ
   return manifest
 }
 
-function parseEntry(value: unknown): Entry {
+/** One entry of a manifest. @throws SkillsctlError `corrupt` */
+export function parseEntry(value: unknown): Entry {
   const fields: Fields = object(value, 'manifest.files[]')
   const path = string(fields['path'], 'manifest.files[].path')
   const mode = string(fields['mode'], `mode of ${path}`, /^(?:644|755|link)$/)

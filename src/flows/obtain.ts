@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { patchManifest } from '../core/catchup.ts'
-import type { Channel, ReleaseEntry } from '../core/channel.ts'
+import type { Channel, DigestRef, ReleaseEntry } from '../core/channel.ts'
 import { checkRequirements, manifestKey } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Steps } from '../core/events.ts'
@@ -113,13 +113,22 @@ export async function fetchManifest(
   store: ReadableStore,
   { channel, entry }: Wanted,
 ): Promise<VerifiedManifest> {
-  const { sha256, length } = entry.manifest
-  const key = manifestKey(channel, sha256)
-  return verifyManifest(await fetchPromised(store, key, length), entry, `${store.url} ${key}`)
+  const key = manifestKey(channel, entry.manifest.sha256)
+  return verifyManifest(await fetchManifestBytes(store, { channel, entry }), entry, `${store.url} ${key}`)
 }
 
-function verifyManifest(bytes: Buffer, entry: ReleaseEntry, subject: string): VerifiedManifest {
-  const { sha256, length } = entry.manifest
+/** The same bytes, unread. */
+export async function fetchManifestBytes(
+  store: ReadableStore,
+  { channel, entry: { manifest } }: Wanted,
+): Promise<Buffer> {
+  const key = manifestKey(channel, manifest.sha256)
+  const bytes = await fetchPromised(store, key, manifest.length)
+  checkDigest(bytes, manifest, `${store.url} ${key}`)
+  return bytes
+}
+
+function checkDigest(bytes: Buffer, { sha256, length }: DigestRef, subject: string): void {
   if (bytes.length !== length || sha256Hex(bytes) !== sha256) {
     throw new SkillsctlError('corrupt', 'the manifest differs from its signed digest', {
       subject,
@@ -128,6 +137,10 @@ function verifyManifest(bytes: Buffer, entry: ReleaseEntry, subject: string): Ve
       hint: 'tell whoever publishes: the store holds other bytes than were signed',
     })
   }
+}
+
+function verifyManifest(bytes: Buffer, entry: ReleaseEntry, subject: string): VerifiedManifest {
+  checkDigest(bytes, entry.manifest, subject)
   const content = parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
   const { version, commit } = entry.release
   if (content.version !== version || content.source.commit !== commit) {

@@ -6,20 +6,20 @@ import {
   CATCHUP_RELEASES,
   catchupKey,
   diffManifests,
+  filesOf,
   type ManifestPatch,
   MOST_CATCHUP_CONTENT,
   type Piece,
 } from '../core/catchup.ts'
-import { compareTrees } from '../core/changes.ts'
 import type { Channel, ChannelHead, ReleaseEntry } from '../core/channel.ts'
 import { isError } from '../core/errors.ts'
-import { type FileEntry, type Manifest, parseManifest } from '../core/manifest.ts'
+import { type Entry, type FileEntry, parseEntry } from '../core/manifest.ts'
 import { type Fields, object, parseJson } from '../core/parse.ts'
-import { hexOf, integrityOf, sha256Hex } from '../trust/digest.ts'
+import { integrityOf } from '../trust/digest.ts'
 import { metadataKey } from '../trust/metadata.ts'
 import type { View } from '../trust/view.ts'
 import type { WrittenFile } from '../trust/writer.ts'
-import { fetchManifest } from './obtain.ts'
+import { fetchManifestBytes } from './obtain.ts'
 import type { PublisherContext } from './publisher.ts'
 
 /** The release that becomes the head, and how it comes about. */
@@ -36,8 +36,7 @@ export interface Move {
 
 interface Described {
   readonly entry: ReleaseEntry
-  readonly manifest: Manifest
-  /** The manifest as parsed JSON, with fields that we do not know. */
+  /** The manifest as parsed JSON, with fields that we do not know: of thousands of files only a few are looked at. */
   readonly fields: Fields
 }
 
@@ -49,11 +48,7 @@ export async function writeCatchups(
 ): Promise<void> {
   const role = files.get(channel.role)
   if (role === undefined) return
-  const next = {
-    entry,
-    manifest: parseManifest(bytes.toString('utf8'), sha256Hex, hexOf),
-    fields: fieldsOf(bytes),
-  }
+  const next = { entry, fields: fieldsOf(bytes) }
   const metadata = metadataTexts(view, files)
   const put = async (from: Described | undefined): Promise<void> => {
     const bundle = await encode(metadata, from, next, git)
@@ -80,8 +75,7 @@ async function describe(
   entry: ReleaseEntry,
 ): Promise<Described | undefined> {
   try {
-    const { content, bytes } = await fetchManifest(store, { channel, entry })
-    return { entry, manifest: content, fields: fieldsOf(bytes) }
+    return { entry, fields: fieldsOf(await fetchManifestBytes(store, { channel, entry })) }
   } catch (error) {
     if (isError(error, 'missing') || isError(error, 'corrupt')) return undefined
     throw error
@@ -131,15 +125,12 @@ async function changedContents(
   git: Git,
   from: Described,
   next: Described,
-  { changed }: ManifestPatch,
+  patch: ManifestPatch,
 ): Promise<Contents | undefined> {
-  const paths = new Set(changed.map(({ path }) => path))
-  const wanted = next.manifest.files.filter(
-    (entry): entry is FileEntry => entry.mode !== 'link' && paths.has(entry.path),
-  )
+  const wanted = patch.changed.map(parseEntry).filter(isFile)
   if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_CATCHUP_CONTENT) return undefined
-  const oldOf = resembling(from.manifest, next.manifest)
-  const pairs = wanted.map((entry) => ({ entry, old: oldOf(entry.path) }))
+  const oldOf = resembling(from, patch)
+  const pairs = wanted.map((entry) => ({ entry, old: oldOf(entry) }))
   const read = await readVerified(
     git,
     pairs.flatMap(({ entry, old }) => [
@@ -172,19 +163,28 @@ function against(
   return { body, old: { path, head, tail } }
 }
 
-/** The old copy that a changed file is compared with. Together they are held in memory, so there is a limit. */
-function resembling(before: Manifest, after: Manifest): (path: string) => FileEntry | undefined {
-  const renamed = new Map(compareTrees(before.files, after.files).renamed.map(([old, now]) => [now, old]))
-  const files = new Map(
-    before.files.flatMap((entry) => (entry.mode === 'link' ? [] : [[entry.path, entry] as const])),
-  )
+/**
+ * The old copy that a changed file is compared with: of the same name, else one of the same content that goes, which was
+ * renamed. Together they are held in memory, so there is a limit.
+ */
+function resembling(
+  { fields }: Described,
+  { removed }: ManifestPatch,
+): (entry: FileEntry) => FileEntry | undefined {
+  const files = new Map(filesOf(fields).map((entry) => [entry['path'], entry]))
+  const gone = new Map(removed.map((path) => [files.get(path)?.['integrity'], files.get(path)]))
   let room = MOST_CATCHUP_CONTENT
-  return (path) => {
-    const old = files.get(renamed.get(path) ?? path)
-    if (old === undefined || old.size > room) return undefined
+  return ({ path, integrity }) => {
+    const candidate = files.get(path) ?? gone.get(integrity)
+    const old = candidate && parseEntry(candidate)
+    if (old === undefined || !isFile(old) || old.size > room) return undefined
     room -= old.size
     return old
   }
+}
+
+function isFile(entry: Entry): entry is FileEntry {
+  return entry.mode !== 'link'
 }
 
 /** By integrity. Whatever git answers counts only if it is what the manifest says; a clone that fails has nothing. */

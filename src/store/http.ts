@@ -7,6 +7,7 @@ import { ANSWER_MS, patient, within } from './patience.ts'
 import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
 import { takeWarm } from './warm.ts'
 
+const QUIET_MS = 2_000
 /** Bytes. */
 const LONGEST_REFUSAL = 64 * 1024
 
@@ -39,7 +40,7 @@ class HttpStore implements ReadableStore {
       return this.finish(response, { kind: 'unchanged' })
     if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
     const body = await readAll(this.body(response, key, maxBytes, 200))
-    return { kind: 'found', body, etag: response.headers.etag ?? '' }
+    return { kind: 'found', body, etag: reliableEtag(response) }
   }
 
   async stream(key: string, { maxBytes, start = 0 }: StreamOptions): Promise<StreamAnswer> {
@@ -120,6 +121,15 @@ function drain(response: http.IncomingMessage): void {
     room -= chunk.length
     if (room < 0) response.destroy()
   })
+}
+
+/**
+ * Web servers make tags of size and time, in whole seconds: two objects of one second may share one, and the later would
+ * never be noticed. So a tag counts once its object was quiet for a moment (RFC 9110, section 8.8.2.2).
+ */
+function reliableEtag({ headers }: http.IncomingMessage): string {
+  const quiet = Date.parse(headers.date ?? '') - Date.parse(headers['last-modified'] ?? '')
+  return quiet < QUIET_MS ? '' : (headers.etag ?? '')
 }
 
 function isAbsent({ statusCode }: http.IncomingMessage): boolean {
