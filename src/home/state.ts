@@ -1,6 +1,15 @@
 /** `state.json`: what this machine knows. Losing it costs a request, never correctness. */
 import { SkillsctlError } from '../core/errors.ts'
-import { type Fields, instant, object, optional, parseJson, SHA256_HEX, string } from '../core/parse.ts'
+import {
+  describe,
+  type Fields,
+  instant,
+  object,
+  optional,
+  parseJson,
+  SHA256_HEX,
+  string,
+} from '../core/parse.ts'
 import { parseVersion } from '../core/version.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import type { Layout } from './layout.ts'
@@ -62,7 +71,7 @@ async function readFields(layout: Layout): Promise<Fields> {
   throw new SkillsctlError('unsupported', 'this home was used by a newer skillsctl', {
     subject: layout.state,
     expected: FORMAT,
-    found: String(format),
+    found: describe(format),
     hint: 'install a newer skillsctl; the installed release keeps running',
   })
 }

@@ -229,7 +229,7 @@ describe('what only a newer skillsctl can read is refused, and nothing changes',
       () => unpin(machine.context),
       () => status(machine.context),
     ]) {
-      await expect(command()).rejects.toMatchObject({ code: 'unsupported', found: 'skillsctl/99' })
+      await expect(command()).rejects.toMatchObject({ code: 'unsupported', found: '"skillsctl/99"' })
     }
     expect(await machine.everything()).toEqual(before)
   })
