@@ -50,13 +50,13 @@ describe.each(TEMPLATES.filter((path) => path.includes('github-')))('ci/%s', (pa
     expect(scripts.filter((script) => script.includes('${{'))).toEqual([])
   })
 
-  it('leaves no credentials of git behind, and fetches the history where it publishes', () => {
+  it('leaves no credentials of git behind, and fetches the history where a head moves', () => {
     for (const { steps } of Object.values(workflow.jobs)) {
       const checkout = steps.find(({ uses }) => uses?.startsWith('actions/checkout@'))
-      const publishes = steps.some(({ uses }) => uses?.startsWith('OWNER/'))
+      const moves = steps.some(({ uses, run }) => uses?.startsWith('OWNER/') || run?.includes(' promote '))
       expect(checkout?.with).toEqual({
         'persist-credentials': false,
-        ...(publishes ? { 'fetch-depth': 0 } : {}),
+        ...(moves ? { 'fetch-depth': 0 } : {}),
       })
     }
   })

@@ -30,10 +30,12 @@ const job = () => ({
   temporary: scene.temporary,
 })
 
-const ROWS: readonly (readonly [row: string, steps: readonly string[]])[] = [
-  ['collect, pack, describe', ['collect', 'pack', 'describe']],
-  ['upload', ['upload']],
-  ['sign, point', ['point']],
+/** The last is part of a path, for a row that shares its step with another. */
+const ROWS: readonly (readonly [row: string, steps: readonly string[], part: string])[] = [
+  ['collect, pack, describe', ['collect', 'pack', 'describe'], ''],
+  ['upload', ['upload'], ''],
+  ['catch up', ['point'], '/catchup/'],
+  ['sign, point', ['point'], ''],
 ]
 
 /** A day later: what dead writers left beside the objects may go. */
@@ -48,10 +50,14 @@ describe('a publisher that is killed leaves the old or the new head', () => {
     expect(new Set(operations.map(({ step }) => step))).toEqual(new Set(ROWS.flatMap(([, steps]) => steps)))
   })
 
-  test.each(ROWS)('in %s', async (row, steps) => {
+  test.each(ROWS)('in %s', async (row, steps, part) => {
     await killAtEach({
       job: job(),
-      points: killPoints(operations, ({ step }) => steps.includes(step), row === 'sign, point' ? 3 : 2),
+      points: killPoints(
+        operations,
+        ({ step, subject }) => steps.includes(step) && subject.includes(part),
+        row === 'sign, point' ? 3 : 2,
+      ),
       restore: () => scene.restore(),
       verify: async () => {
         const allowed = row === 'sign, point' ? [scene.release(4), scene.release(5)] : [scene.release(4)]

@@ -36,6 +36,27 @@ const ROWS: readonly (readonly [row: string, steps: readonly string[]])[] = [
   ['tidy', ['tidy']],
 ]
 
+test('a pull that is killed while it follows a bundle leaves the old or the new release, too', async () => {
+  const job = { flow: 'pull', home: scene.home, now: scene.now }
+  await scene.restoreInstalled()
+  const operations = await recordOperations(job)
+  // It needed no archive.
+  expect(operations.map(({ step }) => step)).not.toContain('fetch')
+  await killAtEach({
+    job,
+    points: killPoints(operations, () => true, 4),
+    restore: () => scene.restoreInstalled(),
+    verify: async () => {
+      expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
+      await scene.minutesPass()
+      expect((await pull(scene.machine())).problem).toBeUndefined()
+      expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+      await expectNoDebris(scene.home)
+      await expectHistoryConsistent(scene.home)
+    },
+  })
+})
+
 describe('a pull that is killed leaves the old or the new release, and the next pull finishes', () => {
   let edits: Edit[]
   let operations: Operation[]

@@ -7,6 +7,9 @@ import { chmod, lutimes, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { statPath } from '../../src/home/layout.ts'
+import { listInstalled } from '../../src/home/releases.ts'
+import { recordStats } from '../../src/home/stat-record.ts'
 import {
   Git,
   join as joinRepository,
@@ -140,6 +143,16 @@ export class Scene {
     cpSync(this.template, this.live, COPY)
     await mkdir(this.temporary)
     await this.remote?.restore()
+  }
+
+  /** As `restore`, as if everything had been installed where it lies now: a copied file counts as edited otherwise. */
+  async restoreInstalled(): Promise<void> {
+    await this.restore()
+    const layout = layoutOf(this.home)
+    for (const { directory, content } of listInstalled(layout)) {
+      const record = recordStats(join(layout.releases, directory), content.files)
+      await writeFile(statPath(layout, directory), record)
+    }
   }
 
   /** For the temporary files of victims. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { collectGarbage, promote, releases, renew, revert } from '../../src/index.ts'
+import { renewTimestamp } from '../../src/trust/writer.ts'
 import { LyingStore } from '../support/lying-store.ts'
 import {
   CANARY,
@@ -180,4 +181,39 @@ test('approvals stay until nobody can complete them, and a day longer', async ()
   team.clock.pass(8 * DAY + HOUR)
   await collectGarbage(team.ci)
   expect(await approvals()).toHaveLength(0)
+})
+
+test('bundles of a head stay however old it is, those of older heads go after the grace period', async () => {
+  const team = await createTeam()
+  await team.ship({ [SKILL]: 'one' })
+  const machine = await team.joined()
+  await team.ship({ [SKILL]: 'two' })
+  await team.publish({ channel: DRAFT })
+  const bundles = async () => (await keysOf(team)).filter((key) => key.startsWith('catchup/'))
+  const all = await bundles()
+  await collectGarbage(team.ci)
+  expect(await bundles()).toEqual(all)
+  team.clock.pass(200 * DAY)
+  await renewTimestamp(team.ci)
+  await collectGarbage(team.ci)
+  expect(await bundles()).toEqual(all.filter((key) => !key.startsWith('catchup/stable/2/')))
+  machine.store.forget()
+  expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+  expect(machine.store.log.filter((call) => call.includes('blobs/'))).toEqual([])
+})
+
+test('bundles that a publisher has just written survive until it points', async () => {
+  const team = await createTeam()
+  await team.ship({ [SKILL]: 'one' })
+  const machine = await team.joined()
+  await team.commit({ [SKILL]: 'two' })
+  const meeting = new LyingStore(team.store, {
+    before: async ({ operation, key }) => {
+      if (operation === 'put' && key === 'metadata/timestamp.json') await collectGarbage(team.ci)
+    },
+  })
+  await team.publish({ channel: STABLE }, team.publisher({ store: meeting }))
+  machine.store.forget()
+  expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+  expect(machine.store.calls).toHaveLength(3)
 })
