@@ -252,6 +252,13 @@ describe('is given up when', () => {
     expect(here.build({ base: { isUntouched } })).toBe(false)
   })
 
+  test('but not when the disk is full: the archive needs more room still', () => {
+    const isUntouched = (): boolean => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    }
+    expect(() => here.build({ base: { isUntouched } })).toThrow(expect.objectContaining({ code: 'no-space' }))
+  })
+
   test('nothing was recorded when the base was installed', () => {
     expect(here.build({ base: { isUntouched: () => false } })).toBe(false)
   })

@@ -121,7 +121,12 @@ describe('an update asks', () => {
     await team.ship({ [SKILL]: `two\n${TEXT}` })
     await machine.pull()
     await revert(team.release, STABLE, undefined, yes)
-    expect((await requests(machine)).join()).not.toContain('catchup/')
+    expect(await requests(machine)).toEqual([
+      'get metadata/timestamp.json',
+      'get metadata/2.root.json',
+      'get metadata/5.snapshot.json',
+      'get metadata/4.stable.json',
+    ])
   })
 })
 

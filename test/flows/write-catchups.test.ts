@@ -4,7 +4,7 @@ import { decodeCatchup } from '../../src/archive/catchup.ts'
 import { Git } from '../../src/archive/git.ts'
 import type { CatchupIndex } from '../../src/core/catchup.ts'
 import { promote, renew, revert } from '../../src/index.ts'
-import { LyingStore } from '../support/lying-store.ts'
+import { fault, LyingStore } from '../support/lying-store.ts'
 import {
   bodyOf,
   CANARY,
@@ -110,6 +110,21 @@ test('an old manifest that the store lost makes no bundle, and no failure', asyn
   expect((await bundles(team)).filter((key) => key.startsWith('catchup/stable/3/'))).toEqual([
     'catchup/stable/3/none',
   ])
+})
+
+test('a store that takes no bundle fails the publish, and the head stays', async () => {
+  const team = await createTeam()
+  await team.ship({ [SKILL]: 'one' })
+  const machine = await team.joined()
+  await team.commit({ [SKILL]: 'two' })
+  const store = new LyingStore(team.store, {
+    before: ({ operation, key }) => {
+      if (operation === 'put' && key.startsWith('catchup/')) throw fault('denied', key)
+    },
+  })
+  const publishing = team.publish({ channel: STABLE }, team.publisher({ store }))
+  await expect(publishing).rejects.toMatchObject({ code: 'denied' })
+  expect(await machine.pull()).toMatchObject({ outcome: 'current' })
 })
 
 describe('promote and revert', () => {
