@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // One more than the two cores of CI: many tests wait for processes, disks and locks.
     maxWorkers: 3,
+    // Files of one worker share what they import: no test leaves anything behind in a module.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,6 +1,6 @@
 /** Where a command runs: cron, a read-only home, an interrupted pull, pipes. */
 import { spawn } from 'node:child_process'
-import { chmod, chown, cp, mkdir, readdir, readFile, readlink } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -90,6 +90,8 @@ describe('the environment of a command', () => {
       const before = await readlink(join(home, 'current'))
       await site.commit({ 'skills/review/SKILL.md': '# interrupted\n' })
       await site.publish()
+      // The download of an archive is what takes long enough to be interrupted.
+      await rm(join(site.store, 'catchup'), { recursive: true })
       const stalled = server.stall()
       const [program = '', ...args] = [process.execPath, ...mainArguments(['pull', '--home', home])]
       const child = spawn(program, args, { env: BARE, stdio: 'ignore' })

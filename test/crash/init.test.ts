@@ -32,7 +32,7 @@ test('an init that is killed leaves a whole repository, or none and the next ini
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 3),
+    points: killPoints(operations, () => true, 2),
     restore,
     verify: async () => {
       const store = await openWritableStore(url)

@@ -44,7 +44,7 @@ test('a pull that is killed while it follows a bundle leaves the old or the new 
   expect(operations.map(({ step }) => step)).not.toContain('fetch')
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 4),
+    points: killPoints(operations, () => true, 3),
     restore: () => scene.restoreInstalled(),
     verify: async () => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))

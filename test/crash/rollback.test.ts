@@ -48,7 +48,7 @@ describe('a rollback that is killed', () => {
     const operations = await recordOperations(job)
     await killAtEach({
       job,
-      points: killPoints(operations, () => true, 3),
+      points: killPoints(operations, () => true, 2),
       restore: () => scene.restore(),
       verify: async () => {
         expect([scene.release(4), target]).toContain(await whatRuns(scene.home, scene.releases, edits))

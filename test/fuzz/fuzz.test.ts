@@ -27,13 +27,13 @@ const TARGETS: Readonly<Record<string, Candidate>> = {
     make: async () => (await import('./targets/publish-config.ts')).publishConfigTarget(),
     few: 200,
   },
-  metadata: { make: async () => (await import('./targets/metadata.ts')).metadataTarget(), few: 40 },
+  metadata: { make: async () => (await import('./targets/metadata.ts')).metadataTarget(), few: 20 },
   approvals: { make: async () => (await import('./targets/approvals.ts')).approvalsTarget(), few: 10 },
-  archive: { make: async () => (await import('./targets/archive.ts')).archiveTarget(), few: 40 },
+  archive: { make: async () => (await import('./targets/archive.ts')).archiveTarget(), few: 16 },
   catchup: { make: async () => (await import('./targets/catchup.ts')).catchupTarget(), few: 10 },
   home: { make: async () => (await import('./targets/home.ts')).homeTarget(), few: 10 },
-  responses: { make: async () => (await import('./targets/responses.ts')).responsesTarget(), few: 40 },
-  inspect: { make: async () => (await import('./targets/inspect.ts')).inspectTarget(), few: 30 },
+  responses: { make: async () => (await import('./targets/responses.ts')).responsesTarget(), few: 20 },
+  inspect: { make: async () => (await import('./targets/inspect.ts')).inspectTarget(), few: 10 },
 }
 
 /** Seconds for each target; none in `npm test`, which counts executions instead. */

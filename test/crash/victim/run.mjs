@@ -1,5 +1,5 @@
 /** Runs one flow of the compiled library, the job given as JSON. To be killed by preload.mjs. */
-import * as skillsctl from '../../../build/src/index.js'
+import * as skillsctl from '../../../dist/src/index.js'
 
 const job = JSON.parse(process.argv[2])
 
