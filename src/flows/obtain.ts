@@ -83,8 +83,7 @@ function patchedManifest(
     const before = path === undefined ? undefined : object(parseJson(readFileSync(path, 'utf8'), path), path)
     return verifyManifest(Buffer.from(patchManifest(before, catchup.manifest), 'utf8'), entry, 'catch-up')
   } catch (error) {
-    // A RangeError: nested deeper than can be written again.
-    if (isError(error) || error instanceof RangeError || errnoOf(error) === 'ENOENT') return undefined
+    if (isError(error) || errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
