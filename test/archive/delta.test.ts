@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { deflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeDelta, decodeWhole, encodeDelta, encodeWhole } from '../../src/archive/delta.ts'
@@ -61,6 +61,39 @@ test('an edit far from the ends takes its words from the old copy around it', ()
   // Not toEqual, which walks a megabyte byte by byte.
   expect(decodeDelta(old, delta, next.length)?.equals(next)).toBe(true)
 })
+
+/** Written from SPEC.md, "Catch-up", and nothing else. */
+function decodeBySpec(old: Buffer, head: number, tail: number, body: Buffer): Buffer {
+  const from = Math.max(0, head - 8192)
+  const to = Math.min(old.length - tail + 8192, old.length, from + 32768)
+  const middle = inflateRawSync(body, to > from ? { dictionary: old.subarray(from, to) } : {})
+  return Buffer.concat([old.subarray(0, head), middle, old.subarray(old.length - tail)])
+}
+
+test.each<[string, number, (old: Buffer) => Buffer]>([
+  ['near the start of a small file', 1000, (old) => edited(old, 10, 20)],
+  ['deep inside a large one', 100_000, (old) => edited(old, 50_000, 50_010)],
+  ['over more than a window', 100_000, (old) => edited(old, 20_000, 80_000)],
+  ['at the very end', 50_000, (old) => Buffer.concat([old, old.subarray(0, 40_000)])],
+  ['in an empty file', 0, () => text('new')],
+])('a change %s is read by a decoder written from SPEC.md', (_where, size, change) => {
+  const old = randomBytes(size)
+  const next = change(old)
+  const { head, tail, body } = encodeDelta(old, next)
+  expect(decodeBySpec(old, head, tail, body).equals(next)).toBe(true)
+})
+
+/** The same with these two bytes changed, and what lies between them shifted by one. */
+function edited(old: Buffer, from: number, to: number): Buffer {
+  const changed = (place: number): Buffer => Buffer.from([(old[place] ?? 0) ^ 1])
+  return Buffer.concat([
+    old.subarray(0, from),
+    changed(from),
+    old.subarray(from, to),
+    changed(to),
+    old.subarray(to),
+  ])
+}
 
 describe('what does not fit is no file', () => {
   const old = text('the old copy')
