@@ -217,15 +217,17 @@ test('a draft of a working tree has no contents in git: its machines take the ar
   await team.commit({ [SKILL]: 'committed' })
   await team.publish({ channel: DRAFT })
   const machine = await team.joined({ channel: DRAFT.name })
+  // At a commit of its own, whose file of this name is not the draft's.
+  await team.commit({ 'README.md': 'more\n' })
   await team.git.write(SKILL, 'an idea')
   await team.publish({ channel: DRAFT, workingTree: true })
   expect((await fromRelease(team, 'catchup/drafts/idea/3/')).files).toBeUndefined()
   expect(await requests(machine)).toEqual(WITH_ARCHIVE)
-  expect(await machine.files()).toEqual({ [SKILL]: 'an idea' })
+  expect(await machine.files()).toEqual({ [SKILL]: 'an idea', 'README.md': 'more\n' })
   // Back to what git knows, from what it does not.
   await team.publish({ channel: DRAFT, allowOlder: true })
   expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
-  expect(await machine.files()).toEqual({ [SKILL]: 'committed' })
+  expect(await machine.files()).toEqual({ [SKILL]: 'committed', 'README.md': 'more\n' })
 })
 
 test('bundles of a publisher that lost a race lead nobody astray', async () => {
