@@ -2,7 +2,7 @@
 import { chmod, lstat, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { revert, verify } from '../../src/index.ts'
+import { pin, revert, verify } from '../../src/index.ts'
 import {
   createTeam,
   DAY,
@@ -128,6 +128,13 @@ describe('an update asks', () => {
       'get metadata/4.stable.json',
     ])
   })
+})
+
+test('a pinned machine asks for no bundle of a head that it does not follow', async () => {
+  const { team, machine } = await running()
+  await pin(machine.context)
+  await team.ship({ [SKILL]: `two\n${TEXT}` })
+  expect((await requests(machine, 'pinned')).join()).not.toContain('catchup/')
 })
 
 test('there are bundles for the eight releases before the head, and for no other', async () => {
