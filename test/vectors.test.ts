@@ -4,15 +4,19 @@
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { assembleTree } from '../src/archive/assemble.ts'
+import { decodeCatchup } from '../src/archive/catchup.ts'
 import { unpackArchive } from '../src/archive/unpack.ts'
+import { patchManifest } from '../src/core/catchup.ts'
 import { parseChannel, parsePage } from '../src/core/channel.ts'
-import { isError } from '../src/core/errors.ts'
+import { isError, SkillsctlError } from '../src/core/errors.ts'
 import { parseManifest, serializeManifest } from '../src/core/manifest.ts'
 import { checkNames, type Named } from '../src/core/paths.ts'
 import { parsePublishConfig } from '../src/core/publish-config.ts'
+import { integrityOf } from '../src/trust/digest.ts'
 import { isSignedBy } from '../src/trust/key.ts'
 import { publicKey } from '../src/trust/public-key.ts'
 import { memoryCache, RepositoryReader } from '../src/trust/reader.ts'
@@ -21,6 +25,7 @@ import { decodeToken, encodeToken } from '../src/trust/token.ts'
 import { MemoryStore } from './support/memory-store.ts'
 import { temporaryDirectory } from './support/team.ts'
 import { ARCHIVES, archiveVector } from './support/vectors/archives.ts'
+import { BUNDLES, bundleVector } from './support/vectors/bundles.ts'
 import { CONFIGS, PAGES, SIGNATURES, TOKENS } from './support/vectors/documents.ts'
 import { REPOSITORIES, repositoryVector } from './support/vectors/repositories.ts'
 
@@ -46,6 +51,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 /** What a file in test/vectors holds, for the kinds that are made by a program. */
 const MADE: Readonly<Record<string, () => Promise<Readonly<Record<string, object>>>>> = {
   archives: async () => mapped(ARCHIVES, archiveVector),
+  bundles: async () => mapped(BUNDLES, bundleVector),
   configs: async () => CONFIGS,
   pages: async () => PAGES,
   repositories: async () => mapped(REPOSITORIES, repositoryVector),
@@ -72,7 +78,7 @@ if (process.env['SKILLSCTL_VECTORS'] === 'write') {
 }
 
 describe('what a program makes', () => {
-  // Archives are left out: compressors differ.
+  // Archives and bundles are left out: compressors differ.
   test.each(['configs', 'pages', 'repositories', 'signatures', 'tokens'])(
     '%s are up to date',
     async (kind) => {
@@ -146,6 +152,48 @@ describe('archives', () => {
     },
   )
 })
+
+interface BundleScenario extends Scenario {
+  readonly installed: { readonly manifest: string; readonly files: Readonly<Record<string, string>> }
+  readonly release: { readonly sha256: string; readonly length: number }
+  readonly bundle: string
+  readonly files?: Readonly<Record<string, string>>
+}
+
+describe('bundles', () => {
+  test.each(scenarios<BundleScenario>('bundles'))(
+    '%s: %s',
+    async (_file, _description, { installed, release, bundle, files, ...scenario }) => {
+      const directory = await temporaryDirectory()
+      const tree = await temporaryDirectory()
+      await writeFiles(directory, installed.files)
+      const base = { directory, manifest: parseManifest(installed.manifest, sha256), isUntouched: () => true }
+      const { code } = await outcome(() => {
+        const catchup = decodeCatchup(Buffer.from(bundle, 'base64'))
+        const text = patchManifest(JSON.parse(installed.manifest), catchup.manifest)
+        const fits = sha256(text) === release.sha256 && Buffer.byteLength(text) === release.length
+        if (fits && assembleTree(tree, parseManifest(text, sha256), catchup, base, integrityOf)) return
+        throw new SkillsctlError('corrupt', 'the bundle does not lead to the release')
+      })
+      expect(code).toBe(scenario.expect)
+      if (files !== undefined) expect(await readFiles(tree)).toEqual(files)
+    },
+  )
+})
+
+async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(join(directory, dirname(path)), { recursive: true })
+    await writeFile(join(directory, path), content)
+  }
+}
+
+async function readFiles(directory: string): Promise<Record<string, string>> {
+  const found = await readdir(directory, { recursive: true, withFileTypes: true })
+  const paths = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const read = paths.map(async (path) => [path.slice(directory.length + 1), await readFile(path, 'utf8')])
+  return Object.fromEntries(await Promise.all(read))
+}
 
 describe('tokens', () => {
   test.each(scenarios<Scenario & { readonly token: string }>('tokens'))(
