@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // One more than the two cores of CI: many tests wait for processes, disks and locks.
-    maxWorkers: 3,
+    // Two more than the two cores of CI: many tests wait for processes, disks and locks.
+    maxWorkers: 4,
     // Files of one worker share what they import: no test leaves anything behind in a module.
     isolate: false,
     testTimeout: 60_000,

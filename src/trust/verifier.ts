@@ -122,9 +122,32 @@ export class Verifier {
 /** What tuf-js leaves out: looks at the bytes before it parses them, and at what became of them after. */
 function checked<T extends Signed>(bytes: Buffer, subject: string, update: () => Metadata<T>): Metadata<T> {
   const fields = read(bytes, subject)
-  const metadata = update()
-  insistOnSigned(fields, metadata, subject)
-  return metadata
+  try {
+    const metadata = update()
+    insistOnSigned(fields, metadata, subject)
+    return metadata
+  } catch (error) {
+    throw newerFormat(fields, subject, error) ?? error
+  }
+}
+
+/** What was refused may be of a TUF that is yet to come: then it is us who have to change (TUF spec 4.3). */
+function newerFormat(
+  { signed }: { readonly signed?: unknown },
+  subject: string,
+  cause: unknown,
+): SkillsctlError | undefined {
+  const found =
+    typeof signed === 'object' && signed !== null && 'spec_version' in signed && signed.spec_version
+  if (typeof found !== 'string' || !/^(?:[2-9]|[1-9]\d{1,3})\.\d{1,4}(?:\.\d{1,4})?$/.test(found))
+    return undefined
+  return new SkillsctlError('unsupported', 'the metadata has a format that this skillsctl does not know', {
+    subject,
+    expected: 'TUF 1',
+    found: `TUF ${found}`,
+    hint: 'install a newer skillsctl; the installed release keeps running',
+    cause,
+  })
 }
 
 /**

@@ -272,7 +272,7 @@ describe('what only a newer skillsctl can read is refused, and nothing changes',
     const { signed } = splitMetadata(await bodyOf(team.store, 'metadata/timestamp.json'), 'timestamp')
     const next = { ...signed, version: signed.version + 1, spec_version: '2.0.0' } as TimestampSigned
     await overwrite(team.store, 'metadata/timestamp.json', signMetadata(next, [team.keys.release]))
-    await expectRefused(machine, 'untrusted')
-    await expect(renew(team.release)).rejects.toMatchObject({ code: 'untrusted' })
+    await expectRefused(machine, 'unsupported')
+    await expect(renew(team.release)).rejects.toMatchObject({ code: 'unsupported' })
   })
 })

@@ -8,7 +8,7 @@ import { CLI, runProcess } from '../support/victim.ts'
 import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
 import { KEYS, Scene } from './scene.ts'
 
-const CROWD = EVERYTHING ? 16 : 6
+const CROWD = EVERYTHING ? 16 : 4
 
 let scene: Scene
 afterEach(() => scene.dispose())

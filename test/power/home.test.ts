@@ -79,7 +79,7 @@ describe.skipIf(reason !== undefined)('a power loss during a pull after one that
     return index > placed
   }
 
-  test('leaves the old or the new release', async () => {
+  test.runIf(EVERYTHING)('leaves the old or the new release', async () => {
     const { home } = scene
     const job = { flow: 'pull', home, now: scene.now, temporary: scene.temporary }
     await scene.restore()

@@ -82,9 +82,9 @@ describe.each(ROLES)('%s', (role) => {
     }
   })
 
-  test('of a newer major version of TUF is untrusted', async () => {
+  test('of a newer major version of TUF is unsupported', async () => {
     const attempt = rejected({ edit: { [role]: (signed: Loose) => ({ ...signed, spec_version: '2.0.0' }) } })
-    await expect(attempt).rejects.toMatchObject({ code: 'untrusted' })
+    await expect(attempt).rejects.toMatchObject({ code: 'unsupported' })
   })
 })
 
