@@ -24,12 +24,14 @@ export class Verifier {
    * @param now milliseconds since the epoch; decides expiry, fixed for the whole update (TUF spec 5.1)
    */
   constructor(root: Buffer, now: number) {
-    this.set = judged('root.json', () => {
-      const fields = read(root, 'root.json')
-      const set = new TrustedMetadataStore(root)
-      insistOnSigned(fields, set.root, 'root.json')
-      return set
-    })
+    this.set = judged('root.json', () =>
+      checked(
+        root,
+        'root.json',
+        () => new TrustedMetadataStore(root),
+        (set) => set.root,
+      ),
+    )
     // The class takes its time from the clock; ours is an argument.
     this.now = new Date(now)
     Reflect.set(this.set, 'referenceTime', this.now)
@@ -55,7 +57,7 @@ export class Verifier {
   /** Takes the next root: signed by the old and the new quorum, exactly one version higher (TUF spec 5.3). */
   updateRoot(bytes: Buffer): void {
     const subject = `${this.root.version + 1}.root.json`
-    judged(subject, () => checkRoot(checked(bytes, subject, () => this.set.updateRoot(bytes))))
+    judged(subject, () => checkRoot(checked(bytes, subject, () => this.set.updateRoot(bytes), itself)))
   }
 
   /** @returns false when it is the version that is trusted already */
@@ -63,7 +65,7 @@ export class Verifier {
     return judged('timestamp.json', () => {
       try {
         const update = (): Metadata<Timestamp> => this.set.updateTimestamp(bytes)
-        checkExpires(checked(bytes, 'timestamp.json', update).signed.expires, 'timestamp.json')
+        checkExpires(checked(bytes, 'timestamp.json', update, itself).signed.expires, 'timestamp.json')
         return true
       } catch (error) {
         if (!(error instanceof EqualVersionError)) throw error
@@ -78,7 +80,7 @@ export class Verifier {
   updateSnapshot(bytes: Buffer, cached = false): void {
     judged('snapshot.json', () => {
       const update = (): Metadata<Snapshot> => this.set.updateSnapshot(bytes, cached)
-      checkExpires(checked(bytes, 'snapshot.json', update).signed.expires, 'snapshot.json')
+      checkExpires(checked(bytes, 'snapshot.json', update, itself).signed.expires, 'snapshot.json')
     })
   }
 
@@ -110,25 +112,38 @@ export class Verifier {
   }
 
   private updateNamed(bytes: Buffer, role: string, delegator: string): Metadata<Targets> {
-    return checked(bytes, `${role}.json`, () => {
+    const update = (): Metadata<Targets> => {
       this.set.updateDelegatedTargets(bytes, role, delegator)
       const metadata = this.set.getRole(role)
       if (metadata === undefined) throw untrusted(`${role}.json`, 'the role was not accepted')
       return metadata
-    })
+    }
+    return checked(bytes, `${role}.json`, update, itself)
   }
 }
 
-/** What tuf-js leaves out: looks at the bytes before it parses them, and at what became of them after. */
-function checked<T extends Signed>(bytes: Buffer, subject: string, update: () => Metadata<T>): Metadata<T> {
+/**
+ * What tuf-js leaves out: looks at the bytes before it parses them, and at what became of them after.
+ * @param metadataOf what `update` returns, as metadata
+ */
+function checked<T>(
+  bytes: Buffer,
+  subject: string,
+  update: () => T,
+  metadataOf: (updated: T) => Metadata<Signed>,
+): T {
   const fields = read(bytes, subject)
   try {
-    const metadata = update()
-    insistOnSigned(fields, metadata, subject)
-    return metadata
+    const updated = update()
+    insistOnSigned(fields, metadataOf(updated), subject)
+    return updated
   } catch (error) {
     throw newerFormat(fields, subject, error) ?? error
   }
+}
+
+function itself<T>(metadata: T): T {
+  return metadata
 }
 
 /** What was refused may be of a TUF that is yet to come: then it is us who have to change (TUF spec 4.3). */
