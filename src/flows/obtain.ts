@@ -186,7 +186,7 @@ async function sync({ content }: VerifiedManifest, area: StagingArea): Promise<v
 }
 
 /** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */
-async function together<A, B>(first: A | Promise<A>, second: Promise<B>): Promise<[A, B]> {
+export async function together<A, B>(first: A | Promise<A>, second: B | Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([first, second])
   return Promise.all([first, second])
 }

@@ -32,7 +32,7 @@ import {
   rememberProblem,
   withStore,
 } from './machine.ts'
-import { obtain } from './obtain.ts'
+import { obtain, together } from './obtain.ts'
 
 export interface PullOptions {
   /** Only tell whether something is to be done. */
@@ -99,11 +99,15 @@ async function update(
   const known =
     installed !== undefined && machine.state.probe?.binding === binding ? machine.state.probe.etag : undefined
 
-  const answer = await step('probe', () => probe(store, known))
+  // A first pull needs the root anyway, so it asks for both at once.
+  const [answer, opened] = await together(
+    step('probe', () => probe(store, known)),
+    installed === undefined ? openReader(machine, store) : undefined,
+  )
   if (answer.kind === 'absent') throw noRepository(store.url)
   if (answer.kind === 'unchanged') return nothingNew(machine)
 
-  const reader = await openReader(machine, store)
+  const reader = opened ?? (await openReader(machine, store))
   const found = await step('refresh', () => findTarget(machine, store, reader, answer, installed))
   const note = { ...learned(machine, reader, found.head), probe: { etag: answer.etag, binding } }
   if (found.target === undefined) {

@@ -40,8 +40,25 @@ interface Described {
   readonly fields: Fields
 }
 
-/** @param files what the writer has just written, by role */
+/**
+ * A store that does not take them is worth a word, and keeps nobody from publishing: machines fetch everything then.
+ * @param files what the writer has just written, by role
+ */
 export async function writeCatchups(
+  context: PublisherContext,
+  move: Move,
+  files: ReadonlyMap<string, WrittenFile>,
+): Promise<void> {
+  try {
+    await writeAll(context, move, files)
+  } catch (error) {
+    if (!isError(error)) throw error
+    const message = `no catch-up bundles were written: ${error.message} (${error.subject ?? context.store.url})`
+    context.emit({ flow: 'publish', step: 'catch up', status: 'warning', message })
+  }
+}
+
+async function writeAll(
   { store }: PublisherContext,
   { view, channel, former, entry, bytes, git }: Move,
   files: ReadonlyMap<string, WrittenFile>,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeCatchup } from '../../src/archive/catchup.ts'
 import { Git } from '../../src/archive/git.ts'
 import type { CatchupIndex } from '../../src/core/catchup.ts'
+import type { Emit } from '../../src/core/events.ts'
 import { promote, renew, revert } from '../../src/index.ts'
 import { fault, LyingStore } from '../support/lying-store.ts'
 import {
@@ -112,7 +113,7 @@ test('an old manifest that the store lost makes no bundle, and no failure', asyn
   ])
 })
 
-test('a store that takes no bundle fails the publish, and the head stays', async () => {
+test('a store that takes no bundle is worth a warning, and keeps nobody from publishing', async () => {
   const team = await createTeam()
   await team.ship({ [SKILL]: 'one' })
   const machine = await team.joined()
@@ -122,9 +123,14 @@ test('a store that takes no bundle fails the publish, and the head stays', async
       if (operation === 'put' && key.startsWith('catchup/')) throw fault('denied', key)
     },
   })
-  const publishing = team.publish({ channel: STABLE }, team.publisher({ store }))
-  await expect(publishing).rejects.toMatchObject({ code: 'denied' })
-  expect(await machine.pull()).toMatchObject({ outcome: 'current' })
+  const warnings: (string | undefined)[] = []
+  const emit: Emit = ({ status, message }) => {
+    if (status === 'warning') warnings.push(message)
+  }
+  const publishing = team.publish({ channel: STABLE }, { ...team.publisher({ store }), emit })
+  await expect(publishing).resolves.toMatchObject({ outcome: 'published' })
+  expect(warnings).toEqual([expect.stringContaining('no catch-up bundles were written')])
+  expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
 })
 
 describe('promote and revert', () => {
