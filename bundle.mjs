@@ -13,19 +13,22 @@ const GROUPS = [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
-  ['machine', /src\/disk\/|src\/home\/(?!default-home)|src\/trust\/(?:digest|probe|token)\.ts/],
+  ['start', /src\/home\/default-home\.ts|src\/store\/warm\.ts/],
+  ['command', /cli\/(?!main|preconnect|commands)|node_modules\/commander\//],
+  ['machine', /src\/disk\/|src\/home\/|src\/trust\/(?:digest|token)\.ts|cli\/commands\/machine\.ts/],
+  ['machine', /src\/flows\/(?:machine|status)\.ts/],
   [
-    'machine',
-    /src\/flows\/(?:machine|pull|activate|status|rollback|switch-release|obtain|catch-up|channel-history)\.ts/,
+    'pull',
+    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|catch-up|channel-history)\.ts|src\/trust\/probe\.ts/,
   ],
-  ['machine', /cli\/(?:context|describe|prompt|commands\/machine)\.ts/],
   [
-    'network',
+    'pull',
     /src\/store\/(?:open|retry|limits|patience|promised|store)\.ts|node_modules\/(?:p-retry|is-network-error)\//,
   ],
+  ['pull', /src\/archive\/(?:catchup|delta|assemble)\.ts/],
   [
     'trust',
-    /node_modules\/(?:tuf-js|@tufjs)\/|src\/trust\/(?:verifier|reader|metadata|root-chain|public-key)\.ts/,
+    /node_modules\/(?:tuf-js|@tufjs|minimatch|brace-expansion|balanced-match)\/|src\/trust\/(?:verifier|reader|metadata|root-chain|public-key)\.ts/,
   ],
   [
     'archive',
