@@ -14,8 +14,11 @@ const GROUPS = [
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
   ['start', /src\/home\/default-home\.ts|src\/store\/warm\.ts/],
-  ['command', /cli\/(?!main|preconnect|commands)|node_modules\/commander\//],
-  ['machine', /src\/disk\/|src\/home\/|src\/trust\/(?:digest|token)\.ts|cli\/commands\/machine\.ts/],
+  ['command', /cli\/(?:run-|program|define|keys-program|usage)|node_modules\/commander\//],
+  [
+    'machine',
+    /src\/disk\/|src\/home\/|src\/trust\/(?:digest|token)\.ts|cli\/(?:context|describe|prompt|commands\/machine)\.ts/,
+  ],
   ['machine', /src\/flows\/(?:machine|status)\.ts/],
   [
     'pull',
