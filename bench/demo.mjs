@@ -106,10 +106,10 @@ const keysOf = () => join(environment.HOME, '.config', 'skillsctl', 'keys', 'acm
 const installed = (path) => join(home, 'current', 'skills', path)
 const includes = (text, part) => assert.ok(text.includes(part), `expected to read "${part}"`)
 
-function newestBlob() {
-  const blobs = join(store, 'blobs')
-  const known = readdirSync(blobs, { recursive: true, withFileTypes: true })
-  return known
+/** Archives and catch-up bundles: every object that contents of files come from. */
+function contents() {
+  return ['blobs', 'catchup']
+    .flatMap((place) => readdirSync(join(store, place), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
 }
@@ -148,18 +148,21 @@ function demo() {
   assert.ok(existsSync(installed('code-review/SKILL.md')) && !existsSync(installed('review')))
   includes(skillsctl(['pull']), 'up to date')
 
-  say('Somebody flips one byte of the next archive in the bucket: refused, the machine keeps running')
-  const before = newestBlob()
+  say(
+    'Somebody flips one byte of the next archive, and of each catch-up bundle, in the bucket: refused, the machine keeps running',
+  )
+  const before = contents()
   commit('Ship on a Wednesday', () => skill('release', 'Ship on a Wednesday.'))
   publish()
-  const [archive = assert.fail('no new archive')] = newestBlob().filter((path) => !before.includes(path))
-  flip(archive)
+  const fresh = contents().filter((path) => !before.includes(path))
+  assert.ok(fresh.length > 1, 'no new archive or bundle')
+  fresh.forEach(flip)
   includes(skillsctl(['pull'], { exit: 5 }), 'still running')
   includes(readFileSync(installed('release/SKILL.md'), 'utf8'), 'Tuesday')
   skillsctl(['status'])
 
   say('The bucket is mended: the same command goes on')
-  flip(archive)
+  fresh.forEach(flip)
   skillsctl(['pull'])
   includes(readFileSync(installed('release/SKILL.md'), 'utf8'), 'Wednesday')
 
@@ -201,8 +204,8 @@ function demo() {
 
 function flip(path) {
   const bytes = readFileSync(path)
-  const middle = bytes.length >> 1
-  bytes[middle] ^= 1
+  // The last part of a bundle is content, of an archive a checksum: nothing there goes unnoticed.
+  bytes[bytes.length - 1] ^= 1
   chmodSync(path, 0o644)
   writeFileSync(path, bytes)
 }

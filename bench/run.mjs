@@ -1,4 +1,4 @@
-// Compiles one program of this directory into dist/bench and runs it: node bench/run.mjs speed/main [options].
+// Compiles one program of this directory into build/bench and runs it: node bench/run.mjs speed/main [options].
 // Node 20 cannot run TypeScript.
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -15,7 +15,7 @@ const sources = readdirSync(join(root, directory))
   .map((name) => join(directory, name))
 const parameters = [
   ...options.split(' '),
-  join('dist', 'bench'),
+  join('build', 'bench'),
   '--rewriteRelativeImportExtensions',
   // All of them: some run as processes of their own, and nothing imports those.
   ...sources,
@@ -24,4 +24,4 @@ execFileSync(process.execPath, [compiler, ...parameters], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
 })
-await import(new URL(`../dist/bench/bench/${program}.js`, import.meta.url).href)
+await import(new URL(`../build/bench/bench/${program}.js`, import.meta.url).href)

@@ -24,5 +24,6 @@ process.on('exit', () => writeFileSync(${JSON.stringify(note)}, String(process.r
   await run({ program, args: ['--import', pathToFileURL(preload).href, ...args] }, { env })
   const kilobytes = Number(await readFile(note, 'utf8'))
   await rm(directory, { recursive: true })
-  return kilobytes / 1024
+  // The kernel counts in kibibytes.
+  return (kilobytes * 1024) / 1e6
 }

@@ -42,7 +42,10 @@ export class Publisher {
     await writeFile(passphrase, 'only for this bench\n', { mode: 0o600 })
     await run({ program: 'git', args: ['init', '-q', '-b', 'main', checkout] }, { env })
     const keys = ['--keys', join(directory, 'keys'), '--passphrase-file', passphrase]
-    const said = await run(skillsctl('init', store, '--json', '--name', 'bench', ...keys), { env })
+    const said = await run(skillsctl('init', store, '--json', '--name', 'bench', ...keys), {
+      cwd: checkout,
+      env,
+    })
     return new Publisher(directory, store, JSON.parse(said) as Founded, env)
   }
 

@@ -7,6 +7,8 @@ import { openOwnS3 } from '../replay-store.ts'
 import { run, shell, timed } from './processes.ts'
 import { Publisher } from './publisher.ts'
 
+const HEADS_BEFORE = 8
+
 type Write = (directory: string) => Promise<void>
 
 /** Publishes one-line commits to a directory. @returns milliseconds of each */
@@ -51,9 +53,12 @@ export async function countPublishing(
       await work()
       return sumOf(s3.passed?.slice(before) ?? [])
     }
-    await publisher.promote()
-    // The second: each channel has a head before it, as on every day but the first.
-    const commit = await commitOneLine(publisher, files, 0)
+    // As on any day but the first: a catch-up bundle is written for each of the eight heads before.
+    for (let count = 0; count < HEADS_BEFORE; count++) {
+      await publisher.publish(await commitOneLine(publisher, files, count))
+      await publisher.promote()
+    }
+    const commit = await commitOneLine(publisher, files, HEADS_BEFORE)
     return {
       publish: await counted(() => publisher.publish(commit)),
       promote: await counted(() => publisher.promote()),

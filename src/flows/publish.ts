@@ -1,4 +1,4 @@
-/** `skillsctl publish`: collect → pack → describe → upload → sign → point (DESIGN §5). */
+/** `skillsctl publish`: collect → pack → describe → upload → sign → catch up → point (SPEC.md, "Publishing"). */
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -5,7 +5,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { capped, readAll, tooLong, tooShort } from './limits.ts'
 import { ANSWER_MS, patient, within } from './patience.ts'
 import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
-import { takeWarm } from './warm.ts'
+import { takeWarm, warmUp } from './warm.ts'
 
 const QUIET_MS = 2_000
 /** Bytes. */
@@ -20,6 +20,7 @@ class HttpStore implements ReadableStore {
   readonly url: string
   private readonly base: URL
   private readonly agent: http.Agent
+  private asksForMore = false
 
   constructor(base: URL) {
     this.base = base
@@ -39,6 +40,9 @@ class HttpStore implements ReadableStore {
     if (response.statusCode === 304 && ifNoneMatch !== undefined)
       return this.finish(response, { kind: 'unchanged' })
     if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
+    // Who finds something new asks for two things at once, and a connection takes as long as an answer.
+    if (!this.asksForMore) warmUp(this.base.href)
+    this.asksForMore = true
     const body = await readAll(this.body(response, key, maxBytes, 200))
     return { kind: 'found', body, etag: reliableEtag(response) }
   }
@@ -53,6 +57,7 @@ class HttpStore implements ReadableStore {
   }
 
   close(): void {
+    takeWarm(this.base.origin)?.destroy()
     this.agent.destroy()
   }
 

@@ -1,5 +1,5 @@
 /**
- * Fuzzes every parser of bytes that somebody else wrote: a second of each in `npm test`, with a fixed seed; as long as
+ * Fuzzes every parser of bytes that somebody else wrote: a few executions of each in `npm test`, with a fixed seed; as long as
  * SKILLSCTL_FUZZ says (seconds for each) with `npm run test:fuzz`.
  */
 import { join } from 'node:path'

