@@ -8,7 +8,7 @@ import { defaultHome } from '../src/home/default-home.ts'
 import { warmUp } from '../src/store/warm.ts'
 
 export function preconnect(args: readonly string[]): void {
-  if (!args.includes('pull')) return
+  if (!args.includes('pull') || args.includes('--help') || args.includes('-h')) return
   try {
     const { store } = JSON.parse(readFileSync(join(homeOf(args), 'config.json'), 'utf8'))
     if (typeof store === 'string') warmUp(store)
@@ -20,5 +20,6 @@ export function preconnect(args: readonly string[]): void {
 function homeOf(args: readonly string[]): string {
   const flag = args.findIndex((arg) => arg === '--home' || arg.startsWith('--home='))
   if (flag < 0) return defaultHome(process.env)
-  return args[flag]?.split('=')[1] ?? args[flag + 1] ?? ''
+  const [, value] = /^--home=(.*)$/s.exec(args[flag] ?? '') ?? []
+  return value ?? args[flag + 1] ?? ''
 }

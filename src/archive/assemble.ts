@@ -3,6 +3,7 @@
  * system can), never linked, what changed is made of the old copy and the bundle. Every file is what the verified
  * manifest says, or the tree is given up.
  */
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -12,6 +13,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -95,14 +97,13 @@ class Assembly {
   private copy(entry: FileEntry): boolean {
     const installed = this.installed.get(entry.path)
     if (installed?.integrity !== entry.integrity || installed.mode !== entry.mode) return false
-    // Before, because an edit may be a pipe or a link; and after, because it may have come meanwhile.
+    // An edit may be a pipe or a link: nothing but a file of ours is opened.
     if (!this.base.isUntouched(entry.path)) return false
-    copyFileSync(
-      join(this.base.directory, entry.path),
-      join(this.directory, entry.path),
-      constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL,
-    )
-    return this.base.isUntouched(entry.path)
+    const copy = join(this.directory, entry.path)
+    const flags = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL
+    copyFileSync(join(this.base.directory, entry.path), copy, flags)
+    // The record says that nobody wrote to it; only its digest says that the disk did not, either.
+    return integrityOfFile(copy) === entry.integrity
   }
 
   private contentOf(piece: Piece, { size }: FileEntry): Buffer | undefined {
@@ -139,6 +140,20 @@ class Assembly {
     chmodSync(absolute, 0o755)
     this.made.add(parent)
   }
+}
+
+/** A piece at a time, however large the file is. */
+function integrityOfFile(path: string): string {
+  const hash = createHash('sha256')
+  const piece = Buffer.allocUnsafe(256 * 1024)
+  const file = openSync(path, 'r')
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece))
+      hash.update(piece.subarray(0, read))
+  } finally {
+    closeSync(file)
+  }
+  return `sha256-${hash.digest('base64')}`
 }
 
 function modeOf({ mode }: FileEntry): number {

@@ -4,8 +4,12 @@ import { catchupKey, LONGEST_CATCHUP } from '../core/catchup.ts'
 import type { Channel } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import type { InstalledName } from '../home/releases.ts'
+import { within } from '../store/patience.ts'
 import type { ReadableStore } from '../store/store.ts'
 import type { HeadHint } from '../trust/metadata.ts'
+
+/** A shortcut that takes longer is none. Milliseconds. */
+const PATIENCE = 10_000
 
 /** A bundle, and the release that it starts from. */
 export interface Shortcut {
@@ -23,7 +27,7 @@ export async function fetchShortcut(
   try {
     const key = catchupKey(channel, hint.role, base?.manifest)
     const [answer, { decodeCatchup }] = await Promise.all([
-      store.get(key, { maxBytes: LONGEST_CATCHUP }),
+      within(store.get(key, { maxBytes: LONGEST_CATCHUP }), PATIENCE, key),
       import('../archive/catchup.ts'),
     ])
     return answer.kind === 'found' ? { catchup: decodeCatchup(answer.body), base } : undefined

@@ -66,7 +66,8 @@ export async function moveChannel(
     }
     report = { ...about, outcome: 'moved' }
     const move = { view, channel, former: head, entry, bytes, git: context.git }
-    const beforeCommit: Change['beforeCommit'] = (files) => writeCatchups(context, move, files)
+    const beforeCommit: Change['beforeCommit'] = (files, attempt) =>
+      writeCatchups(context, move, files, attempt)
     if (threshold <= 1) {
       const signed = await moveHead(context, view, channel, entry)
       return { edits: [{ role: channel.role, signed }], beforeCommit }

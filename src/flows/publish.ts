@@ -261,7 +261,7 @@ async function point(
       const move = { view, channel, former: head, entry, bytes: packed.bytes, git: options.git }
       return {
         edits: [{ role: channel.role, signed: await moveHead(context, view, channel, entry) }],
-        beforeCommit: (files) => writeCatchups(context, move, files),
+        beforeCommit: (files, attempt) => writeCatchups(context, move, files, attempt),
       }
     },
     reading,

@@ -14,6 +14,7 @@ import { findIntact } from '../home/place.ts'
 import { currentName, type InstalledName, listNames, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
+import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
@@ -246,7 +247,13 @@ function bindingOf(
   { current, pin }: Situation,
   installed: ReleaseName | undefined,
 ): string {
-  return [config.store, channel.name, pin ?? '-', current ?? '-', installed?.manifest ?? '-'].join(' ')
+  return [
+    shownAddress(config.store),
+    channel.name,
+    pin ?? '-',
+    current ?? '-',
+    installed?.manifest ?? '-',
+  ].join(' ')
 }
 
 async function nothingNew(machine: Machine): Promise<PullReport> {
@@ -298,7 +305,7 @@ function notFresh(
   requireFresh: number | undefined,
 ): SkillsctlError {
   return new SkillsctlError('stale', 'the repository was not signed recently enough', {
-    subject: config.store,
+    subject: shownAddress(config.store),
     expected:
       requireFresh === undefined
         ? 'a signature that has not expired'

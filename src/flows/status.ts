@@ -8,6 +8,7 @@ import { ranHere } from '../home/ran.ts'
 import { currentRelease, type Installed, listNames } from '../home/releases.ts'
 import { recordedSize } from '../home/stat-record.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
+import { shownAddress } from '../store/address.ts'
 import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
 
 export interface StatusReport {
@@ -39,7 +40,7 @@ export async function status(context: MachineContext): Promise<StatusReport> {
   const previous = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
   return {
     home: layout.root,
-    store: config.store,
+    store: shownAddress(config.store),
     channel: config.channel,
     machine: config.machine,
     current: current && { ...nameOf(current), commit: current.content.source.commit, path: layout.current },

@@ -22,6 +22,8 @@ import type { WrittenFile } from '../trust/writer.ts'
 import { fetchManifestBytes } from './obtain.ts'
 import type { PublisherContext } from './publisher.ts'
 
+const MOST_ATTEMPTS = 2
+
 /** The release that becomes the head, and how it comes about. */
 export interface Move {
   readonly view: View
@@ -43,12 +45,15 @@ interface Described {
 /**
  * A store that does not take them is worth a word, and keeps nobody from publishing: machines fetch everything then.
  * @param files what the writer has just written, by role
+ * @param attempt a publisher that keeps losing the race goes without: writing bundles takes time
  */
 export async function writeCatchups(
   context: PublisherContext,
   move: Move,
   files: ReadonlyMap<string, WrittenFile>,
+  attempt = 1,
 ): Promise<void> {
+  if (attempt > MOST_ATTEMPTS) return
   try {
     await writeAll(context, move, files)
   } catch (error) {

@@ -55,8 +55,9 @@ export interface Change {
   /**
    * Called when every file is written and nothing points at them yet.
    * @param files exact bytes by role: those that are new, and the snapshot
+   * @param attempt how often this change was tried, this time included
    */
-  readonly beforeCommit?: (files: ReadonlyMap<string, WrittenFile>) => Promise<void>
+  readonly beforeCommit?: (files: ReadonlyMap<string, WrittenFile>, attempt: number) => Promise<void>
 }
 
 export interface WrittenFile {
@@ -86,7 +87,7 @@ export async function commit(
     const { view, etag } = attempt === 1 && reading !== undefined ? reading : await readRepository(options)
     const change = await plan(view)
     if (change === undefined) return false
-    if (await write(options, view, etag, change)) return true
+    if (await write(options, view, etag, change, attempt)) return true
     await delay(Math.random() * Math.min(LONGEST_PAUSE, 50 * attempt))
   }
   throw new SkillsctlError('raced', 'others kept changing the repository', {
@@ -112,7 +113,13 @@ export function delegationOf(targets: TargetsSigned, role: string): RoleKeys | u
   return targets.delegations?.roles.find(({ name }) => name === role)
 }
 
-async function write(options: WriterOptions, view: View, etag: string, change: Change): Promise<boolean> {
+async function write(
+  options: WriterOptions,
+  view: View,
+  etag: string,
+  change: Change,
+  attempt: number,
+): Promise<boolean> {
   const meta: Record<string, MetaFields> = { ...view.snapshot.meta }
   // A role is signed by whoever the delegations name once this change is in force.
   const targets = change.edits.find(({ role }) => role === 'targets')?.signed ?? view.targets
@@ -147,7 +154,7 @@ async function write(options: WriterOptions, view: View, etag: string, change: C
   const stored = await putNext(options.store, etag, 'snapshot', snapshot, snapshotSigners)
   if (stored === undefined) return false
   files.set('snapshot', { version: stored.signed.version, bytes: stored.bytes })
-  await change.beforeCommit?.(files)
+  await change.beforeCommit?.(files, attempt)
   return putTimestamp(options, view, etag, {
     snapshot: metaOf(stored.signed.version, stored.bytes),
     heads: headHints(view.timestamp['x-heads'], written),
