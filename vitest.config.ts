@@ -1,4 +1,4 @@
-import { accessSync, constants, statfsSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
@@ -6,10 +6,16 @@ import { defineConfig } from 'vitest/config'
 const MEMORY = '/dev/shm'
 
 function temporaryDirectory(): string {
+  if (process.env['TMPDIR']) return tmpdir()
   try {
     accessSync(MEMORY, constants.W_OK)
     const { bavail, bsize } = statfsSync(MEMORY)
-    return bavail * bsize > 2 * 1024 ** 3 ? MEMORY : tmpdir()
+    // Some tests put programs there, which many containers do not allow.
+    const mount = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .find((line) => line.split(' ')[1] === MEMORY)
+    const isUsable = mount !== undefined && !/\bnoexec\b/.test(mount) && bavail * bsize > 2 * 1024 ** 3
+    return isUsable ? MEMORY : tmpdir()
   } catch {
     // Not Linux, or a container without it.
     return tmpdir()
