@@ -22,7 +22,7 @@ const GROUPS = [
   ['machine', /src\/flows\/(?:machine|status)\.ts/],
   [
     'pull',
-    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|catch-up|channel-history)\.ts|src\/trust\/probe\.ts/,
+    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|catch-up|channel-history|find-target)\.ts|src\/trust\/probe\.ts/,
   ],
   [
     'pull',

@@ -5,24 +5,23 @@
  */
 import { createHash } from 'node:crypto'
 import {
-  chmodSync,
   closeSync,
   constants,
   copyFileSync,
   fchmodSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { MOST_CATCHUP_CONTENT, type Piece } from '../core/catchup.ts'
 import type { FileEntry, Manifest } from '../core/manifest.ts'
 import { errnoOf, systemError } from '../disk/fault.ts'
 import type { Catchup } from './catchup.ts'
 import { decodeDelta, decodeWhole } from './delta.ts'
+import { modeOf, NewTree } from './new-tree.ts'
 
 export interface Base {
   /** Absolute path of the installed tree. */
@@ -32,23 +31,15 @@ export interface Base {
   readonly isUntouched: (path: string) => boolean
 }
 
-type Integrity = (content: Uint8Array) => string
-
 /**
  * Builds the tree of `manifest` in `directory`, which exists and is empty.
  * @returns false when a file of the base was edited, lost or cannot be read, or the bundle does not fit: the directory
  *   holds debris then
  * @throws SkillsctlError `no-space`
  */
-export function assembleTree(
-  directory: string,
-  manifest: Manifest,
-  catchup: Catchup,
-  base: Base,
-  integrityOf: Integrity,
-): boolean {
+export function assembleTree(directory: string, manifest: Manifest, catchup: Catchup, base: Base): boolean {
   try {
-    return new Assembly(directory, catchup, base, integrityOf).build(manifest)
+    return new Assembly(directory, catchup, base).build(manifest)
   } catch (error) {
     const fault = systemError(error, directory)
     if (fault.code === 'no-space' || errnoOf(error) === undefined) throw fault
@@ -58,18 +49,15 @@ export function assembleTree(
 }
 
 class Assembly {
-  private readonly directory: string
   private readonly catchup: Catchup
   private readonly base: Base
-  private readonly integrityOf: Integrity
-  private readonly made = new Set<string>(['.'])
+  private readonly tree: NewTree
   private readonly installed: ReadonlyMap<string, FileEntry>
 
-  constructor(directory: string, catchup: Catchup, base: Base, integrityOf: Integrity) {
-    this.directory = directory
+  constructor(directory: string, catchup: Catchup, base: Base) {
+    this.tree = new NewTree(directory)
     this.catchup = catchup
     this.base = base
-    this.integrityOf = integrityOf
     this.installed = new Map(
       base.manifest.files.flatMap((entry) => (entry.mode === 'link' ? [] : [[entry.path, entry]])),
     )
@@ -79,7 +67,6 @@ class Assembly {
     const pieces = new Map(this.catchup.files?.map((piece) => [piece.path, piece]))
     for (const entry of files) {
       if (entry.mode === 'link') continue
-      this.makeParents(entry.path)
       const piece = pieces.get(entry.path)
       const done = piece === undefined ? this.copy(entry) : this.write(entry, this.contentOf(piece, entry))
       if (!done) return false
@@ -87,8 +74,7 @@ class Assembly {
     // Last, so that no file was ever written through a link.
     for (const entry of files) {
       if (entry.mode !== 'link') continue
-      this.makeParents(entry.path)
-      symlinkSync(entry.target, join(this.directory, entry.path))
+      symlinkSync(entry.target, this.tree.place(entry.path))
     }
     return true
   }
@@ -99,11 +85,11 @@ class Assembly {
     if (installed?.integrity !== entry.integrity || installed.mode !== entry.mode) return false
     // An edit may be a pipe or a link: nothing but a file of ours is opened.
     if (!this.base.isUntouched(entry.path)) return false
-    const copy = join(this.directory, entry.path)
+    const copy = this.tree.place(entry.path)
     const flags = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL
     copyFileSync(join(this.base.directory, entry.path), copy, flags)
     // The record says that nobody wrote to it; only its digest says that the disk did not, either.
-    return integrityOfFile(copy) === entry.integrity
+    return integrityOf(piecesOf(copy)) === entry.integrity
   }
 
   private contentOf(piece: Piece, { size }: FileEntry): Buffer | undefined {
@@ -119,8 +105,8 @@ class Assembly {
   }
 
   private write(entry: FileEntry, content: Buffer | undefined): boolean {
-    if (content === undefined || this.integrityOf(content) !== entry.integrity) return false
-    const file = openSync(join(this.directory, entry.path), 'wx', 0o600)
+    if (content === undefined || integrityOf([content]) !== entry.integrity) return false
+    const file = openSync(this.tree.place(entry.path), 'wx', 0o600)
     try {
       writeFileSync(file, content)
       fchmodSync(file, modeOf(entry))
@@ -129,33 +115,22 @@ class Assembly {
     }
     return true
   }
-
-  private makeParents(path: string): void {
-    const parent = dirname(path)
-    if (this.made.has(parent)) return
-    this.makeParents(parent)
-    const absolute = join(this.directory, parent)
-    mkdirSync(absolute)
-    // Whatever the umask says.
-    chmodSync(absolute, 0o755)
-    this.made.add(parent)
-  }
 }
 
-/** A piece at a time, however large the file is. */
-function integrityOfFile(path: string): string {
+function integrityOf(pieces: Iterable<Uint8Array>): string {
   const hash = createHash('sha256')
+  for (const piece of pieces) hash.update(piece)
+  return `sha256-${hash.digest('base64')}`
+}
+
+/** Content of a file, a piece at a time however large it is. */
+function* piecesOf(path: string): Generator<Uint8Array> {
   const piece = Buffer.allocUnsafe(256 * 1024)
   const file = openSync(path, 'r')
   try {
     for (let read = readSync(file, piece); read > 0; read = readSync(file, piece))
-      hash.update(piece.subarray(0, read))
+      yield piece.subarray(0, read)
   } finally {
     closeSync(file)
   }
-  return `sha256-${hash.digest('base64')}`
-}
-
-function modeOf({ mode }: FileEntry): number {
-  return mode === '755' ? 0o555 : 0o444
 }

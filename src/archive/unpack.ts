@@ -3,22 +3,13 @@
  * the content it promises. The archive has matched its signed digest before a byte of it comes here.
  */
 import { createHash, type Hash } from 'node:crypto'
-import {
-  chmodSync,
-  closeSync,
-  createReadStream,
-  fchmodSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync, createReadStream, fchmodSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { Parser, type ReadEntry } from 'tar'
 import { type ErrorCode, SkillsctlError } from '../core/errors.ts'
 import type { Entry, FileEntry, Manifest } from '../core/manifest.ts'
 import { systemError } from '../disk/fault.ts'
+import { modeOf, NewTree } from './new-tree.ts'
 
 /** A tar member costs at most this on top of its content: header, pax header and body, padding. Bytes. */
 const OVERHEAD = 4096
@@ -77,15 +68,14 @@ export async function unpackArchive(archive: string, manifest: Manifest, directo
 }
 
 class TreeWriter {
-  private readonly directory: string
   private readonly expected: Map<string, Entry>
-  private readonly made = new Set<string>(['.'])
+  private readonly tree: NewTree
   private readonly links: { path: string; target: string }[] = []
   private failure: SkillsctlError | undefined
   private open: number | undefined
 
   constructor({ files }: Manifest, directory: string) {
-    this.directory = directory
+    this.tree = new NewTree(directory)
     this.expected = new Map(files.map((entry) => [entry.path, entry]))
   }
 
@@ -120,8 +110,7 @@ class TreeWriter {
     if (missing !== undefined) throw hostile('corrupt', 'the archive lacks a file of its manifest', missing)
     // Last, so that no file was ever written through a link.
     for (const { path, target } of this.links) {
-      this.makeParents(path)
-      symlinkSync(target, join(this.directory, path))
+      symlinkSync(target, this.tree.place(path))
     }
   }
 
@@ -149,8 +138,7 @@ class TreeWriter {
   }
 
   private writeFile(member: ReadEntry, entry: FileEntry): void {
-    this.makeParents(entry.path)
-    const file = openSync(join(this.directory, entry.path), 'wx', 0o600)
+    const file = openSync(this.tree.place(entry.path), 'wx', 0o600)
     this.open = file
     const hash = createHash('sha256')
     member.on('data', (chunk: Buffer) => {
@@ -168,7 +156,7 @@ class TreeWriter {
   }
 
   private closeFile(file: number, entry: FileEntry, hash: Hash): void {
-    fchmodSync(file, entry.mode === '755' ? 0o555 : 0o444)
+    fchmodSync(file, modeOf(entry))
     closeSync(file)
     this.open = undefined
     const found = `sha256-${hash.digest('base64')}`
@@ -180,17 +168,6 @@ class TreeWriter {
         found,
       }),
     )
-  }
-
-  private makeParents(path: string): void {
-    const parent = dirname(path)
-    if (this.made.has(parent)) return
-    this.makeParents(parent)
-    const absolute = join(this.directory, parent)
-    mkdirSync(absolute)
-    // Whatever the umask says.
-    chmodSync(absolute, 0o755)
-    this.made.add(parent)
   }
 }
 

@@ -20,7 +20,7 @@ import type { StagingArea } from '../home/staging.ts'
 import { readRecord, stampOf } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { hexOf, integrityOf, sha256Hex } from '../trust/digest.ts'
+import { hexOf, sha256Hex } from '../trust/digest.ts'
 import type { Shortcut } from './catch-up.ts'
 
 declare const verified: unique symbol
@@ -102,7 +102,7 @@ async function assemble(
   const record = readRecord(layout, installed.directory)
   const isUntouched = (path: string): boolean => stampOf(join(directory, path)) === record.get(path)
   const old = { directory, manifest: installed.content, isUntouched }
-  if (assembleTree(area.tree, manifest.content, catchup, old, integrityOf)) return true
+  if (assembleTree(area.tree, manifest.content, catchup, old)) return true
   await area.clear()
   return false
 }

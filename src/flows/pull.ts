@@ -1,6 +1,5 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
 import type { Changes } from '../core/changes.ts'
-import type { ReleaseEntry } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import { judgeFreshness } from '../core/freshness.ts'
@@ -11,19 +10,17 @@ import { inSituation, readSituation, type Situation, switchCurrent } from '../ho
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
-import { currentName, type InstalledName, listNames, readInstalled } from '../home/releases.ts'
+import { currentName, type InstalledName, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
-import type { RepositoryReader } from '../trust/reader.ts'
+import { noRepository, probe } from '../trust/probe.ts'
 import { activate, finishInterrupted } from './activate.ts'
-import { fetchShortcut, offeredBy, type Shortcut } from './catch-up.ts'
-import { findInChannel } from './channel-history.ts'
+import type { Shortcut } from './catch-up.ts'
+import { findTarget, type Target } from './find-target.ts'
 import {
   freshnessOf,
-  headName,
   learned,
   type Machine,
   type MachineContext,
@@ -63,9 +60,6 @@ export interface PullReport {
   readonly warnings: readonly string[]
   readonly problem?: SkillsctlError
 }
-
-/** Milliseconds. */
-const ROOT_DUE = 24 * 60 * 60 * 1000
 
 /**
  * Brings this machine to what its channel says. Whatever fails, the installed release keeps running.
@@ -119,68 +113,6 @@ async function update(
   const plan = { target: found.target, shortcut: found.shortcut, situation, installed, note }
   if (options.check === true || options.dryRun === true) return pending(machine, plan)
   return install(machine, store, plan, options.why ?? 'update', step)
-}
-
-interface Target extends ReleaseName {
-  readonly entry: ReleaseEntry
-}
-
-type Found =
-  | {
-      readonly head: ReleaseName | undefined
-      readonly target: Target
-      readonly shortcut?: Shortcut | undefined
-    }
-  | {
-      readonly head: ReleaseName | undefined
-      readonly target?: undefined
-      readonly reason: 'current' | 'pinned' | 'empty'
-    }
-
-/** Asks no more than it must: a signed hint that equals the installed release ends the pull. */
-async function findTarget(
-  machine: Machine,
-  store: ReadableStore,
-  reader: RepositoryReader,
-  timestamp: Timestamp,
-  installed: InstalledName | undefined,
-): Promise<Found> {
-  const { pin } = machine.state
-  const hint = await reader.peek(timestamp, machine.channel)
-  if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
-    if (!isRootDue(machine)) return { head: nameOf(installed), reason: 'current' }
-  }
-  // What lies on disk already needs no contents, and a pinned machine none of the head.
-  const isWanted = hint !== undefined && pin === undefined && !isOnDisk(machine, hint.release)
-  const shortcut = isWanted ? fetchShortcut(store, machine.channel, hint, installed) : undefined
-  await reader.refresh(timestamp, shortcut?.then(offeredBy))
-  const channelHead = await reader.head(machine.channel)
-  const head = headName(channelHead)
-  if (pin !== undefined) {
-    if (installed?.manifest === pin.manifest) return { head, reason: 'pinned' }
-    const entry = await findInChannel(
-      store,
-      machine.channel,
-      channelHead,
-      ({ manifest }) => manifest.sha256 === pin.manifest,
-    )
-    if (entry === undefined) throw pinIsGone(pin)
-    return { head, target: { ...pin, entry } }
-  }
-  if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
-  if (head.manifest === installed?.manifest) return { head, reason: 'current' }
-  return { head, target: { ...head, entry: channelHead.entry }, shortcut: await shortcut }
-}
-
-function isOnDisk({ layout }: Machine, manifest: string): boolean {
-  return listNames(layout).some((release) => release.manifest === manifest)
-}
-
-/** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */
-function isRootDue({ state, now }: Machine): boolean {
-  const age = state.rootCheckedAt === undefined ? Number.NaN : now() - Date.parse(state.rootCheckedAt)
-  // A time in the future was noted while this clock was wrong: it says nothing.
-  return !(age >= 0 && age <= ROOT_DUE)
 }
 
 interface Plan {
@@ -312,12 +244,5 @@ function notFresh(
         : 'a younger signature (--require-fresh)',
     found: signedAt === undefined ? 'no signed time' : `signed at ${signedAt}`,
     hint: 'whoever publishes runs: skillsctl renew',
-  })
-}
-
-function pinIsGone({ version }: ReleaseName): SkillsctlError {
-  return new SkillsctlError('absent', 'the pinned release is no longer in the history of this channel', {
-    subject: version,
-    hint: 'choose another with: skillsctl pin <version>, or follow the channel with: skillsctl unpin',
   })
 }

@@ -7,12 +7,16 @@ const waiting = new Map<string, Socket>()
 export function warmUp(address: string): void {
   if (!URL.canParse(address)) return
   const url = new URL(address)
+  if (waiting.has(url.origin)) return
   const socket = connect(url)
   if (socket === undefined) return
   waiting.set(url.origin, socket)
   // Nobody may ask for it; and who asks shall get one that works.
   socket.unref()
-  for (const end of ['error', 'close']) socket.once(end, () => waiting.delete(url.origin))
+  const forget = (): void => {
+    if (waiting.get(url.origin) === socket) waiting.delete(url.origin)
+  }
+  socket.on('error', forget).on('close', forget)
 }
 
 /** The modules are loaded here, because most commands reach no network. */

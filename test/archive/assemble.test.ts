@@ -78,7 +78,7 @@ async function scene(before: Tree, after: Tree): Promise<Scene> {
   return {
     ...{ old, into, manifest, base, catchup },
     build: (change = {}) =>
-      assembleTree(into, manifest, change.catchup ?? catchup, { ...base, ...change.base }, integrityOf),
+      assembleTree(into, manifest, change.catchup ?? catchup, { ...base, ...change.base }),
   }
 }
 

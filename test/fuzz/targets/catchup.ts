@@ -93,7 +93,7 @@ async function checkAssembly(
   await inside(async (directory) => {
     const tree = join(directory, 'tree')
     await mkdir(tree)
-    if (assembleTree(tree, manifest, catchup, base, integrityOf)) await checkTree(tree, manifest)
+    if (assembleTree(tree, manifest, catchup, base)) await checkTree(tree, manifest)
     insist((await readdir(directory)).join() === 'tree', 'nothing is written outside')
   })
 }
