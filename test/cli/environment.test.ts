@@ -6,9 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BARE, execute, run, Site, shellCommand } from '../support/cli.ts'
+import { isOpenToOthers, isRoot } from '../support/unprivileged.ts'
 
 /** nobody, where we may become somebody else. */
-const NOBODY = process.getuid?.() === 0 ? 65534 : undefined
+const NOBODY = isRoot ? 65534 : undefined
+/** Somebody else has to reach the program that is started. */
+const asNobody = it.runIf(NOBODY === undefined || isOpenToOthers())
 
 describe('the environment of a command', () => {
   let site: Site
@@ -27,7 +30,7 @@ describe('the environment of a command', () => {
     })
   })
 
-  it('without HOME is the home of the user that the system knows', async () => {
+  asNobody('without HOME is the home of the user that the system knows', async () => {
     const { exit, stdout } = await run(['status', '--json'], { uid: NOBODY })
     expect(exit).toBe(2)
     expect(JSON.parse(stdout).error.subject).toMatch(/^\/.+\/\.local\/share\/skillsctl$/)
@@ -40,25 +43,28 @@ describe('the environment of a command', () => {
     expect(await subject({ XDG_DATA_HOME: '/data', SKILLSCTL_HOME: '/mine' })).toBe('/mine')
   })
 
-  it('may be a home that cannot be written: status works, pull says why and keeps what runs', async () => {
-    await site.joined('read-only')
-    const home = join(site.directory, 'read-only')
-    await cp(site.home('read-only'), home, { recursive: true, verbatimSymlinks: true })
-    const others = [site.directory, ...(await everyPath(home))]
-    for (const path of others) await chmod(path, 0o555)
-    await site.commit({ 'skills/review/SKILL.md': '# for the read-only home\n' })
-    await site.publish()
-    const as = (args: string[]) => run([...args, '--home', home], { uid: NOBODY })
-    const before = await readlink(join(home, 'current'))
-    const status = await as(['status'])
-    const pull = await as(['pull'])
-    await chmod(site.directory, 0o755)
-    for (const path of await everyPath(home)) await chmod(path, 0o755)
-    expect(status).toMatchObject({ exit: 0, stderr: '' })
-    expect(pull.exit).toBe(1)
-    expect(pull.stderr).toMatch(/error: permission denied: .+read-only[\s\S]+hint: /)
-    expect(await readlink(join(home, 'current'))).toBe(before)
-  })
+  asNobody(
+    'may be a home that cannot be written: status works, pull says why and keeps what runs',
+    async () => {
+      await site.joined('read-only')
+      const home = join(site.directory, 'read-only')
+      await cp(site.home('read-only'), home, { recursive: true, verbatimSymlinks: true })
+      const others = [site.directory, ...(await everyPath(home))]
+      for (const path of others) await chmod(path, 0o555)
+      await site.commit({ 'skills/review/SKILL.md': '# for the read-only home\n' })
+      await site.publish()
+      const as = (args: string[]) => run([...args, '--home', home], { uid: NOBODY })
+      const before = await readlink(join(home, 'current'))
+      const status = await as(['status'])
+      const pull = await as(['pull'])
+      await chmod(site.directory, 0o755)
+      for (const path of await everyPath(home)) await chmod(path, 0o755)
+      expect(status).toMatchObject({ exit: 0, stderr: '' })
+      expect(pull.exit).toBe(1)
+      expect(pull.stderr).toMatch(/error: permission denied: .+read-only[\s\S]+hint: /)
+      expect(await readlink(join(home, 'current'))).toBe(before)
+    },
+  )
 
   async function everyPath(directory: string): Promise<string[]> {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true })
@@ -66,7 +72,7 @@ describe('the environment of a command', () => {
     return [directory, ...real.map((entry) => join(entry.parentPath, entry.name))]
   }
 
-  it('may be a user that is nobody', async () => {
+  asNobody('may be a user that is nobody', async () => {
     const home = join(site.directory, 'nobody', 'home')
     await mkdir(home, { recursive: true })
     await chmod(site.directory, 0o755)

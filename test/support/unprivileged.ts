@@ -1,9 +1,9 @@
 /** Runs tests again as a user that is not root: root may write and read everything and never notices. */
 import { spawn } from 'node:child_process'
-import { accessSync, chownSync, constants } from 'node:fs'
+import { accessSync, chownSync, constants, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -16,7 +16,20 @@ export const isRoot = process.getuid?.() === 0
 
 /** Whether an inner run makes sense here: we are root, and can become somebody else. */
 export function canDropPrivileges(): boolean {
-  return isRoot && process.env[MARK] === undefined && hasProgram('setpriv')
+  return isRoot && process.env[MARK] === undefined && hasProgram('setpriv') && isOpenToOthers()
+}
+
+/**
+ * Whether another user can start this Node with the files of this checkout. Not in a clone below a directory of
+ * mode 700, as `mktemp -d` makes it, nor with a Node in root's own home.
+ */
+export function isOpenToOthers(): boolean {
+  return [ROOT, process.execPath].every(isReachable)
+}
+
+function isReachable(path: string): boolean {
+  const above = dirname(path)
+  return (statSync(path).mode & 0o001) !== 0 && (above === path || isReachable(above))
 }
 
 function hasProgram(name: string): boolean {
