@@ -133,6 +133,24 @@ test('a store that takes no bundle is worth a warning, and keeps nobody from pub
   expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
 })
 
+test('a publisher that loses the race twice goes without: each bundle is time for another to be faster', async () => {
+  const team = await createTeam()
+  await team.ship({ [SKILL]: 'one' })
+  await team.commit({ [SKILL]: 'two' })
+  let lost = 0
+  const store = new LyingStore(team.store, {
+    before: async ({ operation, key }) => {
+      if (operation === 'put' && key === 'metadata/timestamp.json' && lost++ < 2) await renew(team.ci)
+    },
+  })
+  const head = (await bundles(team)).length
+  await expect(team.publish({ channel: STABLE }, team.publisher({ store }))).resolves.toMatchObject({
+    outcome: 'published',
+  })
+  // Two attempts with a bundle for the head before and one for none; the third has landed.
+  expect((await bundles(team)).length - head).toBe(4)
+})
+
 describe('promote and revert', () => {
   /** Stable at "one", canary at "two", and a machine on stable. */
   async function waiting(): Promise<{ team: Team; machine: TestMachine }> {
