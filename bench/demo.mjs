@@ -1,5 +1,5 @@
 // `npm run demo`: the main job, end to end, with the real command line on a store that is a directory.
-// Plain Node and git, nothing else. Another build may be named: `node bench/demo.mjs …/dist/cli/main.js`.
+// Plain Node and git, nothing else. Another build may be named: `node bench/demo.mjs …/dist/cli/main.cjs`.
 // Every step says what it expects and fails the demo when it is not so.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const BUILT = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'cli', 'main.js')
+const BUILT = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'cli', 'main.cjs')
 const MAIN = process.argv[2] ?? BUILT
 const world = mkdtempSync(join(realpathSync(tmpdir()), 'skillsctl-demo-'))
 const checkout = join(world, 'skills-repo')

@@ -26,7 +26,7 @@ export interface Report {
 }
 
 export interface Setting {
-  /** dist/cli/main.js */
+  /** dist/cli/main.cjs */
   readonly program: string
   readonly environment: Readonly<Record<string, string>>
   readonly passed: readonly Passed[] | undefined

@@ -21,7 +21,7 @@ const USAGE = `usage: npm run bench:replay -- <git repository> [options]
   --requests            list the requests of one run of each kind
   --json                print one JSON object`
 
-const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.cjs', import.meta.url))
 
 interface Options {
   readonly repository: string

@@ -5,7 +5,7 @@ set -euo pipefail
 
 version="${SKILLSCTL_VERSION:-0.1.0}"
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-installed="$here/../dist/ci/publish.js"
+installed="$here/../dist/ci/publish.cjs"
 
 for program in node git; do
   command -v "$program" >/dev/null || { echo "error: $program is not installed here" >&2; exit 1; }

@@ -9,7 +9,7 @@ import { appendFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { details, headline, type Outcome, outputs, summary } from './report.ts'
 
-const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../cli/main.cjs', import.meta.url))
 const MOST_OUTPUT = 64 * 1024 * 1024
 
 /** Settings that the command line knows as flags only. */

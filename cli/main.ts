@@ -2,8 +2,11 @@
 /** The entry point: the only place that decides how the process ends. */
 import { preconnect } from './preconnect.ts'
 
-const args = process.argv.slice(2)
-// A connection takes as long as everything else takes to load, so it is asked for first.
-preconnect(args)
-const { runProcess } = await import('./run-process.ts')
-process.exitCode = await runProcess(args)
+void main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<void> {
+  // A connection takes as long as everything else takes to load, so it is asked for first.
+  preconnect(args)
+  const { runProcess } = await import('./run-process.ts')
+  process.exitCode = await runProcess(args)
+}

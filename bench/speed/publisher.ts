@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Command, run } from './processes.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../../../../dist/cli/main.cjs', import.meta.url))
 
 export function skillsctl(...args: readonly string[]): Command {
   return { program: process.execPath, args: [PROGRAM, ...args] }

@@ -139,7 +139,7 @@ describe('the environment of a command', () => {
 })
 
 function mainArguments(args: readonly string[]): string[] {
-  return [new URL('../../dist/cli/main.js', import.meta.url).pathname, ...args]
+  return [new URL('../../dist/cli/main.cjs', import.meta.url).pathname, ...args]
 }
 
 /** Serves a store's directory; told to, it begins an archive and never ends it. */

@@ -14,7 +14,7 @@ import { Witness } from './promises.ts'
 import { expectRecovery } from './recovery.ts'
 import { type Round, World } from './world.ts'
 
-const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname
+const CLI = new URL('../../dist/cli/main.cjs', import.meta.url).pathname
 
 /** A file system of these properties, mounted until the test ends; undefined where this machine cannot. */
 function mounted(options: string): string | undefined {

@@ -46,7 +46,7 @@ function installedPackage(place) {
   const [{ filename }] = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' }))
   const project = join(place, 'project')
   install(project, join(place, filename))
-  return join(project, 'node_modules', 'skillsctl', 'dist', 'cli', 'main.js')
+  return join(project, 'node_modules', 'skillsctl', 'dist', 'cli', 'main.cjs')
 }
 
 const work = mkdtempSync(join(tmpdir(), 'nodes-'))

@@ -10,7 +10,7 @@ import { PASSPHRASE, writeKeys } from './cheap-keys.ts'
 import { foreignCredentials, foreignUrl } from './foreign-store.ts'
 
 /** `npm test` compiles first (test/support/setup.mjs). */
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url))
 
 export interface Ran {
   /** null when a signal ended it. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 export const PRELOAD = at('test/crash/victim/preload.mjs')
 export const RUN = at('test/crash/victim/run.mjs')
-export const CLI = at('dist/cli/main.js')
+export const CLI = at('dist/cli/main.cjs')
 
 /** One change to the file system (or a started program, or a step entered), in the order they were asked for. */
 export interface Operation {
