@@ -13,22 +13,17 @@ const GROUPS = [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
-  ['start', /src\/home\/default-home\.ts|src\/store\/warm\.ts/],
+  ['start', /src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
+  ['ask', /src\/store\/(?:early|http-request)\.ts/],
   ['command', /cli\/(?:run-|program|define|keys-program|usage)|node_modules\/commander\//],
   [
     'machine',
-    /src\/disk\/|src\/home\/|src\/trust\/(?:digest|token)\.ts|cli\/(?:context|describe|prompt|commands\/machine)\.ts/,
-  ],
-  ['machine', /src\/flows\/(?:machine|status)\.ts/],
-  [
-    'pull',
-    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|catch-up|channel-history|find-target)\.ts|src\/trust\/probe\.ts/,
+    /src\/(?:disk|home)\/|src\/trust\/(?:digest|token)\.ts|src\/flows\/(?:machine|status)\.ts|cli\/(?:context|describe|prompt|commands\/machine)\.ts/,
   ],
   [
     'pull',
-    /src\/store\/(?:open|retry|limits|patience|promised|store)\.ts|node_modules\/(?:p-retry|is-network-error)\//,
+    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
   ],
-  ['pull', /src\/archive\/(?:catchup|delta|assemble)\.ts/],
   [
     'trust',
     /node_modules\/(?:tuf-js|@tufjs|minimatch|brace-expansion|balanced-match)\/|src\/trust\/(?:verifier|reader|metadata|root-chain|public-key)\.ts/,
@@ -68,7 +63,9 @@ function bundle(directory, entry, format, plugins = []) {
 const LAZY_CHILD_PROCESS = {
   name: 'lazy-child-process',
   resolveId: (id, importer) =>
-    id === 'node:child_process' && /node_modules.commander/.test(importer ?? '') ? '\0no-programs' : undefined,
+    id === 'node:child_process' && /node_modules.commander/.test(importer ?? '')
+      ? '\0no-programs'
+      : undefined,
   load: (id) => (id === '\0no-programs' ? 'export default {}' : undefined),
 }
 

@@ -1,4 +1,5 @@
 /** How a command is declared: its arguments, the flags that several share, and what runs when it is called. */
+import { setImmediate } from 'node:timers/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Cli } from './context.ts'
 import { EXIT } from './exit.ts'
@@ -30,11 +31,14 @@ export function define<F extends object>(
     const root = topOf(command)
     const globals = globalsOf(root)
     const output = new Output(globals)
+    // A question that was asked early waits for its connection: let it go out before more is loaded.
+    await setImmediate()
     const action = await load()
     const values = given.slice(0, args.length).filter((value): value is string => typeof value === 'string')
     const result = await action({ globals, output }, values, command.opts<F>())
     output.result(result)
     process.exitCode = result.exit ?? EXIT.done
+    await result.afterwards?.()
   })
 }
 

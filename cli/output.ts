@@ -14,6 +14,8 @@ export interface Result {
   readonly exit?: number
   /** A failure that the command reports beside its data. */
   readonly problem?: SkillsctlError | undefined
+  /** What is done once the answer is out. */
+  readonly afterwards?: (() => Promise<void>) | undefined
 }
 
 export class Output {

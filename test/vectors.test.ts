@@ -7,7 +7,6 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { assembleTree } from '../src/archive/assemble.ts'
 import { decodeCatchup } from '../src/archive/catchup.ts'
 import { unpackArchive } from '../src/archive/unpack.ts'
 import { patchManifest } from '../src/core/catchup.ts'
@@ -22,6 +21,7 @@ import { memoryCache, RepositoryReader } from '../src/trust/reader.ts'
 import type { RootPin } from '../src/trust/root-chain.ts'
 import { decodeToken, encodeToken } from '../src/trust/token.ts'
 import { MemoryStore } from './support/memory-store.ts'
+import { buildNextTree } from './support/next-tree.ts'
 import { temporaryDirectory } from './support/team.ts'
 import { ARCHIVES, archiveVector } from './support/vectors/archives.ts'
 import { BUNDLES, bundleVector } from './support/vectors/bundles.ts'
@@ -171,7 +171,7 @@ describe('bundles', () => {
         const catchup = decodeCatchup(Buffer.from(bundle, 'base64'))
         const text = patchManifest(JSON.parse(installed.manifest), catchup.manifest)
         const fits = sha256(text) === release.sha256 && Buffer.byteLength(text) === release.length
-        if (fits && assembleTree(tree, parseManifest(text, sha256), catchup, base)) return
+        if (fits && buildNextTree(tree, parseManifest(text, sha256), catchup, base)) return
         throw new SkillsctlError('corrupt', 'the bundle does not lead to the release')
       })
       expect(code).toBe(scenario.expect)

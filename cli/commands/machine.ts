@@ -1,6 +1,6 @@
 /** The commands of a machine: from arguments to a flow, from its report to lines. */
 import { parseChannel } from '../../src/core/channel.ts'
-import { SkillsctlError } from '../../src/core/errors.ts'
+import { isError, SkillsctlError } from '../../src/core/errors.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, machineContext } from '../context.ts'
@@ -57,7 +57,20 @@ interface PullFlags {
 export async function pull(cli: Cli, _args: Args, flags: PullFlags): Promise<Result> {
   const { pull } = await import('../../src/flows/pull.ts')
   const { check = false, dryRun = false, requireFresh } = flags
-  return pullResult(cli, await pull(machineContext(cli), { check, dryRun, requireFresh }), flags)
+  const report = await pull(machineContext(cli), { check, dryRun, requireFresh })
+  const isIdle = report.outcome === 'current' && !check && !dryRun
+  return { ...pullResult(cli, report, flags), afterwards: isIdle ? () => getReady(cli) : undefined }
+}
+
+/** With nothing else to do, the next update is prepared. It goes without, so a failure is worth a word only. */
+async function getReady(cli: Cli): Promise<void> {
+  const { prepareStandby } = await import('../../src/flows/standby.ts')
+  try {
+    await prepareStandby(machineContext(cli))
+  } catch (error) {
+    if (!isError(error)) throw error
+    cli.output.warn(`could not prepare the next update: ${error.message} (${error.subject ?? ''})`)
+  }
 }
 
 function pullResult({ output }: Cli, report: PullReport, { check, bestEffort }: PullFlags): Result {

@@ -5,11 +5,15 @@ import type { FileEntry } from '../core/manifest.ts'
 
 export class NewTree {
   private readonly directory: string
-  private readonly made = new Set<string>(['.'])
+  private readonly made: Set<string>
 
-  /** @param directory absolute path; exists and is empty */
-  constructor(directory: string) {
+  /**
+   * @param directory absolute path; exists
+   * @param made relative paths of the directories that it has already; `.` is itself
+   */
+  constructor(directory: string, made: Iterable<string> = ['.']) {
     this.directory = directory
+    this.made = new Set(made)
   }
 
   /** Absolute path for an entry; the directories above it are there afterwards. */

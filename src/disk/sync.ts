@@ -20,14 +20,26 @@ export async function syncTree(
   links: readonly string[],
 ): Promise<void> {
   if (process.platform === 'linux' && (await syncFileSystem(root))) return
-  const directories = new Set([root])
+  const directories = new Set(['.'])
   for (const path of [...files, ...links]) {
-    for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
-      directories.add(join(root, parent))
+    for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) directories.add(parent)
   }
+  await syncParts(root, files, [...directories])
+}
+
+/**
+ * As `syncTree`, for a tree of which all but a few files and directories are durable already.
+ * @param files relative paths of those files
+ * @param directories relative paths of those directories
+ */
+export async function syncParts(
+  root: string,
+  files: readonly string[],
+  directories: readonly string[],
+): Promise<void> {
   await onDisk(root, async () => {
     await inBatches(files, (path) => syncFile(join(root, path)))
-    await inBatches([...directories], syncDirectory)
+    await inBatches(directories, (path) => syncDirectory(join(root, path)))
   })
 }
 

@@ -2,11 +2,10 @@
 import type { ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { type InstalledName, listNames } from '../home/releases.ts'
-import { nameOf, type ReleaseName } from '../home/state.ts'
+import type { ReleaseName } from '../home/state.ts'
 import type { ReadableStore } from '../store/store.ts'
-import type { Timestamp } from '../trust/probe.ts'
+import type { HeadHint } from '../trust/metadata.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
-import { fetchShortcut, offeredBy, type Shortcut } from './catch-up.ts'
 import { findInChannel } from './channel-history.ts'
 import { headName, type Machine } from './machine.ts'
 
@@ -19,34 +18,37 @@ export interface Target extends ReleaseName {
 }
 
 export type Found =
-  | {
-      readonly head: ReleaseName | undefined
-      readonly target: Target
-      readonly shortcut?: Shortcut | undefined
-    }
+  | { readonly head: ReleaseName | undefined; readonly target: Target }
   | {
       readonly head: ReleaseName | undefined
       readonly target?: undefined
       readonly reason: 'current' | 'pinned' | 'empty'
     }
 
-/** Asks no more than it must: a signed hint that equals the installed release ends the pull. */
+/** Whether the pull ends here, because the signed hint equals the installed release. */
+export function isUpToDate(
+  machine: Machine,
+  hint: HeadHint | undefined,
+  installed: InstalledName | undefined,
+): installed is InstalledName {
+  if (machine.state.pin !== undefined || installed === undefined) return false
+  return hint?.release === installed.manifest && !isRootDue(machine)
+}
+
+/** Whether contents will be needed: what lies on disk needs none, and a pinned machine none of the head. */
+export function isWanted({ layout, state }: Machine, hint: HeadHint | undefined): hint is HeadHint {
+  if (hint === undefined || state.pin !== undefined) return false
+  return !listNames(layout).some(({ manifest }) => manifest === hint.release)
+}
+
+/** @param reader has been refreshed */
 export async function findTarget(
   machine: Machine,
   store: ReadableStore,
   reader: RepositoryReader,
-  timestamp: Timestamp,
   installed: InstalledName | undefined,
 ): Promise<Found> {
   const { pin } = machine.state
-  const hint = await reader.peek(timestamp, machine.channel)
-  if (pin === undefined && installed !== undefined && hint?.release === installed.manifest) {
-    if (!isRootDue(machine)) return { head: nameOf(installed), reason: 'current' }
-  }
-  // What lies on disk already needs no contents, and a pinned machine none of the head.
-  const isWanted = hint !== undefined && pin === undefined && !isOnDisk(machine, hint.release)
-  const shortcut = isWanted ? fetchShortcut(store, machine.channel, hint, installed) : undefined
-  await reader.refresh(timestamp, shortcut?.then(offeredBy))
   const channelHead = await reader.head(machine.channel)
   const head = headName(channelHead)
   if (pin !== undefined) {
@@ -62,11 +64,7 @@ export async function findTarget(
   }
   if (channelHead === undefined || head === undefined) return { head, reason: 'empty' }
   if (head.manifest === installed?.manifest) return { head, reason: 'current' }
-  return { head, target: { ...head, entry: channelHead.entry }, shortcut: await shortcut }
-}
-
-function isOnDisk({ layout }: Machine, manifest: string): boolean {
-  return listNames(layout).some((release) => release.manifest === manifest)
+  return { head, target: { ...head, entry: channelHead.entry } }
 }
 
 /** A hint may come from a key that a newer root has revoked, so a newer root is asked for at least once a day. */

@@ -3,7 +3,7 @@
  * Each step takes what the one before returned; "verified" is a type that only its verifier makes.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import type { Catchup } from '../archive/catchup.ts'
 import { patchManifest } from '../core/catchup.ts'
 import type { Channel, DigestRef, ReleaseEntry } from '../core/channel.ts'
 import { checkRequirements, manifestKey } from '../core/channel.ts'
@@ -12,15 +12,15 @@ import type { Steps } from '../core/events.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
 import { object, parseJson } from '../core/parse.ts'
 import { errnoOf } from '../disk/fault.ts'
-import { syncTree } from '../disk/sync.ts'
+import { syncParts, syncTree } from '../disk/sync.ts'
 import { type Layout, manifestPath } from '../home/layout.ts'
 import type { Staged } from '../home/place.ts'
-import { readInstalled } from '../home/releases.ts'
 import type { StagingArea } from '../home/staging.ts'
-import { readRecord, stampOf } from '../home/stat-record.ts'
+import type { StatRecord } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
+import type { BaseCopy } from './base-copy.ts'
 import type { Shortcut } from './catch-up.ts'
 
 declare const verified: unique symbol
@@ -51,11 +51,23 @@ export async function obtain(
   shortcut?: Shortcut,
 ): Promise<Staged> {
   checkRequirements(wanted.entry.requires ?? [], wanted.entry.release.version)
-  const patched = shortcut && patchedManifest(layout, shortcut, wanted.entry)
-  const assembled = patched && (await step('unpack', () => assemble(layout, shortcut, patched, area)))
-  const manifest = assembled ? patched : await fetchAndUnpack(store, wanted, area, step, patched)
+  const known = shortcut && patchedManifest(layout, shortcut, wanted.entry)
+  if (shortcut?.copy !== undefined && known !== undefined) {
+    const { copy, catchup } = shortcut
+    const patched = await step('unpack', () => patch(catchup, copy, known, area))
+    if (patched !== undefined) {
+      await step('sync', () => patched.sync())
+      return staged(known, area, patched.stamps)
+    }
+  }
+  await area.clear()
+  const manifest = await fetchAndUnpack(store, wanted, area, step, known)
   await step('sync', () => sync(manifest, area))
-  return { tree: area.tree, manifest: manifest.content, manifestBytes: manifest.bytes }
+  return staged(manifest, area)
+}
+
+function staged({ content, bytes }: VerifiedManifest, area: StagingArea, stamps?: StatRecord): Staged {
+  return { tree: area.tree, manifest: content, manifestBytes: bytes, stamps }
 }
 
 async function fetchAndUnpack(
@@ -88,23 +100,27 @@ function patchedManifest(
   }
 }
 
-/** Makes the tree of the one that is installed and a bundle. @returns false when that cannot be done */
-async function assemble(
-  layout: Layout,
-  { catchup, base }: Shortcut,
+interface PatchedTree {
+  readonly sync: () => Promise<void>
+  /** Stamps of the files that are as they were. */
+  readonly stamps: StatRecord | undefined
+}
+
+/** Makes the tree of a copy of the installed one and a bundle; undefined when that cannot be done. */
+async function patch(
+  catchup: Catchup,
+  { base, stamps }: BaseCopy,
   manifest: VerifiedManifest,
   area: StagingArea,
-): Promise<boolean> {
-  const installed = base && readInstalled(layout, base.directory)
-  if (installed === undefined || catchup.files === undefined) return false
-  const { assembleTree } = await import('../archive/assemble.ts')
-  const directory = join(layout.releases, installed.directory)
-  const record = readRecord(layout, installed.directory)
-  const isUntouched = (path: string): boolean => stampOf(join(directory, path)) === record.get(path)
-  const old = { directory, manifest: installed.content, isUntouched }
-  if (assembleTree(area.tree, manifest.content, catchup, old)) return true
-  await area.clear()
-  return false
+): Promise<PatchedTree | undefined> {
+  const { patchTree } = await import('../archive/patch-tree.ts')
+  const changed = patchTree(area.tree, manifest.content, catchup, base)
+  if (changed === false) return undefined
+  if (stamps === undefined) return { sync: () => sync(manifest, area), stamps }
+  const { files, directories } = changed
+  const kept = new Map(stamps)
+  for (const path of files) kept.delete(path)
+  return { sync: () => syncParts(area.tree, files, directories), stamps: kept }
 }
 
 /** The manifest of a release: matched against its signed digest, then parsed. */

@@ -1,4 +1,6 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Catchup } from '../archive/catchup.ts'
 import type { Changes } from '../core/changes.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
@@ -11,14 +13,15 @@ import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
 import { currentName, type InstalledName, readInstalled } from '../home/releases.ts'
-import { inStaging } from '../home/staging.ts'
+import { inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe } from '../trust/probe.ts'
 import { activate, finishInterrupted } from './activate.ts'
-import type { Shortcut } from './catch-up.ts'
-import { findTarget, type Target } from './find-target.ts'
+import { type BaseCopy, copyInstalled } from './base-copy.ts'
+import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
+import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
 import {
   freshnessOf,
   learned,
@@ -94,30 +97,93 @@ async function update(
   const known =
     installed !== undefined && machine.state.probe?.binding === binding ? machine.state.probe.etag : undefined
 
+  const asked = step('probe', () => probe(store, known))
   // A first pull needs the root anyway, so it asks for both at once.
   const [answer, opened] = await together(
-    step('probe', () => probe(store, known)),
-    installed === undefined ? openReader(machine, store) : undefined,
+    asked,
+    installed === undefined ? openReader(machine, store) : loadMeanwhile(asked),
   )
   if (answer.kind === 'absent') throw noRepository(store.url)
   if (answer.kind === 'unchanged') return nothingNew(machine)
 
   const reader = opened ?? (await openReader(machine, store))
-  const found = await step('refresh', () => findTarget(machine, store, reader, answer, installed))
-  const note = { ...learned(machine, reader, found.head), probe: { etag: answer.etag, binding } }
-  if (found.target === undefined) {
-    await remember(machine, note)
-    return standing(machine, found.reason)
+  const hint = await reader.peek(answer, machine.channel)
+  const probed = { etag: answer.etag, binding }
+  if (isUpToDate(machine, hint, installed)) {
+    await remember(machine, { ...learned(machine, reader, nameOf(installed)), probe: probed })
+    return standing(machine, 'current')
   }
-  insistOnFresh(machine, note, options)
-  const plan = { target: found.target, shortcut: found.shortcut, situation, installed, note }
-  if (options.check === true || options.dryRun === true) return pending(machine, plan)
-  return install(machine, store, plan, options.why ?? 'update', step)
+  const catchup = isWanted(machine, hint) ? fetchCatchup(store, machine.channel, hint, installed) : undefined
+  const refreshed = step('refresh', () => reader.refresh(answer, catchup?.then(offeredBy)))
+  // Heard below, once there is somewhere to work.
+  refreshed.catch(() => {})
+  return inStaging(machine.layout, async (area) => {
+    const onlyAsks = options.check === true || options.dryRun === true
+    const copy = onlyAsks ? undefined : copyMeanwhile(machine, installed, area, catchup)
+    try {
+      await refreshed
+      const found = await findTarget(machine, store, reader, installed)
+      const note = { ...learned(machine, reader, found.head), probe: probed }
+      if (found.target === undefined) {
+        await remember(machine, note)
+        return standing(machine, found.reason)
+      }
+      insistOnFresh(machine, note, options)
+      const plan = { target: found.target, situation, installed, note }
+      if (onlyAsks) return await pending(machine, plan)
+      const [bundle, made] = [await catchup, await copy?.made]
+      const shortcut = bundle && { catchup: bundle, base: installed, copy: made }
+      return await install(machine, store, plan, shortcut, area, options.why ?? 'update', step)
+    } finally {
+      await copy?.end()
+    }
+  })
+}
+
+/** An answer that takes longer than this leaves time for something else. Milliseconds. */
+const AT_ONCE = 5
+
+/** Loads the code that reads an answer while it travels; of one that is there at once, most need none. */
+async function loadMeanwhile(answer: Promise<unknown>): Promise<undefined> {
+  const here = answer.then(
+    () => true,
+    () => true,
+  )
+  if (!(await Promise.race([here, delay(AT_ONCE, false)]))) await import('../trust/reader.ts')
+}
+
+interface CopyUnderWay {
+  readonly made: Promise<BaseCopy | undefined>
+  /** Nobody writes to the staging area afterwards. */
+  end(): Promise<void>
+}
+
+/** Copies what is installed while the bundle travels that says what changed. */
+function copyMeanwhile(
+  { layout }: Machine,
+  installed: InstalledName | undefined,
+  area: StagingArea,
+  catchup: Promise<Catchup | undefined> | undefined,
+): CopyUnderWay | undefined {
+  if (installed === undefined || catchup === undefined) return undefined
+  const ended = new AbortController()
+  const made = copyInstalled(layout, installed, area, ended.signal)
+  // Heard by whoever wants the copy.
+  made.catch(() => {})
+  void catchup.then((bundle) => {
+    if (bundle?.files === undefined) ended.abort()
+  })
+  return {
+    made,
+    end: async () => {
+      ended.abort()
+      await Promise.allSettled([made])
+    },
+  }
 }
 
 interface Plan {
   readonly target: Target
-  readonly shortcut: Shortcut | undefined
   readonly situation: Situation
   readonly installed: InstalledName | undefined
   readonly note: Partial<MachineState>
@@ -126,31 +192,31 @@ interface Plan {
 async function install(
   machine: Machine,
   store: ReadableStore,
-  { target, shortcut, situation, installed, note }: Plan,
+  { target, situation, installed, note }: Plan,
+  shortcut: Shortcut | undefined,
+  area: StagingArea,
   why: Reason,
   step: Steps,
 ): Promise<PullReport> {
   const { layout, channel } = machine
-  return inStaging(layout, async (area) => {
-    const hasRun = (await readHistory(layout)).length > 0
-    const isThere = findIntact(layout, target) !== undefined
-    const wanted = { channel, entry: target.entry }
-    const staged = isThere ? undefined : await obtain(store, layout, wanted, area, step, shortcut)
-    const after = async (): Promise<Partial<MachineState>> => ({
-      ...note,
-      // The tag of the timestamp is bound to what it was the end of: this release.
-      probe: note.probe && {
-        ...note.probe,
-        binding: bindingOf(machine, await readSituation(layout), currentName(layout)),
-      },
-    })
-    const done = await step('activate', () =>
-      inSituation(layout, situation, () => activate(machine, { target, staged, why, after }, area)),
-    )
-    if (done === 'dropped') return standing(machine, 'dropped')
-    const outcome = installed === undefined && hasRun ? 'repaired' : 'updated'
-    return { ...standing(machine, outcome), ...done, changes: target.entry.changes }
+  const hasRun = (await readHistory(layout)).length > 0
+  const isThere = findIntact(layout, target) !== undefined
+  const wanted = { channel, entry: target.entry }
+  const staged = isThere ? undefined : await obtain(store, layout, wanted, area, step, shortcut)
+  const after = async (): Promise<Partial<MachineState>> => ({
+    ...note,
+    // The tag of the timestamp is bound to what it was the end of: this release.
+    probe: note.probe && {
+      ...note.probe,
+      binding: bindingOf(machine, await readSituation(layout), currentName(layout)),
+    },
   })
+  const done = await step('activate', () =>
+    inSituation(layout, situation, () => activate(machine, { target, staged, why, after }, area)),
+  )
+  if (done === 'dropped') return standing(machine, 'dropped')
+  const outcome = installed === undefined && hasRun ? 'repaired' : 'updated'
+  return { ...standing(machine, outcome), ...done, changes: target.entry.changes }
 }
 
 /**

@@ -29,28 +29,27 @@ export interface Drift {
 /**
  * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
  * @param full hash every file whatever its record says
- * @param root where the release lies; it may have been moved away
+ * @param root where the release, or a copy of it, lies; it may have been moved away
+ * @param record of that copy
  * @throws SkillsctlError `failed` for what may not be read
  */
 export function findDrift(
   layout: Layout,
   installed: Installed,
-  { full = false, root = join(layout.releases, installed.directory) }: { full?: boolean; root?: string } = {},
+  {
+    full = false,
+    root = join(layout.releases, installed.directory),
+    record = full ? new Map() : readRecord(layout, installed.directory),
+  }: { full?: boolean; root?: string; record?: StatRecord } = {},
 ): Drift[] {
   try {
-    return compareWithManifest(layout, installed, full, root)
+    return compareWithManifest(installed, root, record)
   } catch (error) {
     throw systemError(error, root)
   }
 }
 
-function compareWithManifest(
-  layout: Layout,
-  { directory, content: { files } }: Installed,
-  full: boolean,
-  root: string,
-): Drift[] {
-  const record = full ? new Map<string, string>() : readRecord(layout, directory)
+function compareWithManifest({ content: { files } }: Installed, root: string, record: StatRecord): Drift[] {
   const drift: Drift[] = []
   for (const entry of files) {
     const kind = driftOf(join(root, entry.path), entry, record)

@@ -15,6 +15,7 @@ export interface Layout {
   readonly state: string
   readonly history: string
   readonly staging: string
+  readonly standby: string
   readonly kept: string
   readonly lock: string
 }
@@ -31,6 +32,7 @@ export function layoutOf(root: string): Layout {
     state: at('state.json'),
     history: at('history.jsonl'),
     staging: at('staging'),
+    standby: at('standby'),
     kept: at('kept'),
     lock: at('lock'),
   }

@@ -9,7 +9,7 @@ import { sha256Hex } from '../trust/digest.ts'
 import { findDrift } from './drift.ts'
 import { type Layout, manifestPath, statPath } from './layout.ts'
 import { directories, type Installed, readInstalled } from './releases.ts'
-import { recordStats } from './stat-record.ts'
+import { recordStats, type StatRecord } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
 /** A complete, verified tree that lies in `staging/`. */
@@ -19,6 +19,8 @@ export interface Staged {
   readonly manifest: Manifest
   /** The exact bytes that were verified. */
   readonly manifestBytes: Buffer
+  /** Stamps of files that are known already. */
+  readonly stamps?: StatRecord | undefined
 }
 
 /** An untouched copy of a release on disk, whichever directory it has. */
@@ -44,7 +46,7 @@ export async function placeRelease(layout: Layout, staged: Staged): Promise<Inst
     const write = (path: string, content: string | Buffer): Promise<void> =>
       writeFileAtomic(path, content, { via: layout.staging })
     await write(manifestPath(layout, directory), staged.manifestBytes)
-    await write(statPath(layout, directory), recordStats(staged.tree, files))
+    await write(statPath(layout, directory), recordStats(staged.tree, files, staged.stamps))
     await rename(staged.tree, join(layout.releases, directory))
     await syncDirectory(layout.releases)
     return { directory, version, manifest, content: staged.manifest }

@@ -25,10 +25,15 @@ export function stampOf(path: string): string | undefined {
   }
 }
 
-export function recordStats(directory: string, files: readonly Entry[]): string {
+/** @param known stamps that are true already: moving a tree changes none of them */
+export function recordStats(
+  directory: string,
+  files: readonly Entry[],
+  known: StatRecord = new Map(),
+): string {
   return files
     .filter((entry) => entry.mode !== 'link')
-    .map(({ path }) => `${stampOf(join(directory, path))} ${path}\n`)
+    .map(({ path }) => `${known.get(path) ?? stampOf(join(directory, path))} ${path}\n`)
     .join('')
 }
 

@@ -1,10 +1,11 @@
 /** A read-only store behind HTTP(S): a public bucket, a CDN, a web server. */
-import http from 'node:http'
-import https from 'node:https'
+import type http from 'node:http'
 import { SkillsctlError } from '../core/errors.ts'
+import { type Question, takeEarly } from './early.ts'
+import { conditional, networkError, newAgent, publicAddress, type Sent, send } from './http-request.ts'
 import { capped, readAll, tooLong, tooShort } from './limits.ts'
 import { ANSWER_MS, patient, within } from './patience.ts'
-import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
+import type { Etag, GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
 import { takeWarm, warmUp } from './warm.ts'
 
 const QUIET_MS = 2_000
@@ -21,21 +22,18 @@ class HttpStore implements ReadableStore {
   private readonly base: URL
   private readonly agent: http.Agent
   private asksForMore = false
+  /** Sent already; its answer is for the first request, if that is the same. */
+  private early: Question | undefined
 
   constructor(base: URL) {
     this.base = base
-    // Credentials and tokens stay out of messages and state.
-    this.url = `${base.origin}${base.pathname}`.replace(/\/$/, '')
-    const options = { keepAlive: true, maxSockets: 8 }
-    this.agent = base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options)
-    useWarm(this.agent, base.origin)
+    this.url = publicAddress(base)
+    this.early = takeEarly(base)
+    this.agent = this.early?.agent ?? newAgent(base)
   }
 
   async get(key: string, { maxBytes, ifNoneMatch }: GetOptions): Promise<GetAnswer> {
-    const response = await this.request(
-      key,
-      ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch },
-    )
+    const response = await this.answer(key, this.takeEarly(key, ifNoneMatch), conditional(ifNoneMatch))
     // Only an answer to whoever asked: from others it is a fault.
     if (response.statusCode === 304 && ifNoneMatch !== undefined)
       return this.finish(response, { kind: 'unchanged' })
@@ -48,7 +46,7 @@ class HttpStore implements ReadableStore {
   }
 
   async stream(key: string, { maxBytes, start = 0 }: StreamOptions): Promise<StreamAnswer> {
-    const response = await this.request(key, start === 0 ? {} : { range: `bytes=${start}-` })
+    const response = await this.answer(key, undefined, start === 0 ? {} : { range: `bytes=${start}-` })
     if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
     if (start > 0 && response.statusCode === 206 && startsAt(response) === start) {
       return { kind: 'found', chunks: this.body(response, key, maxBytes - start, 206) }
@@ -58,6 +56,7 @@ class HttpStore implements ReadableStore {
 
   close(): void {
     takeWarm(this.base.origin)?.destroy()
+    this.early?.take().request.destroy()
     this.agent.destroy()
   }
 
@@ -90,32 +89,31 @@ class HttpStore implements ReadableStore {
     return answer
   }
 
-  private request(key: string, headers: http.OutgoingHttpHeaders): Promise<http.IncomingMessage> {
+  /** The head of what was asked early, or is asked now. */
+  private answer(
+    key: string,
+    early: Sent | undefined,
+    headers: http.OutgoingHttpHeaders,
+  ): Promise<http.IncomingMessage> {
     if (key.split('/').some((name) => name === '..' || name === '.')) {
       throw new SkillsctlError('refused', 'this key leaves the store', { subject: key })
     }
-    const url = new URL(this.base)
-    url.pathname = `${url.pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
-    const client = url.protocol === 'https:' ? https : http
-    const request = client.get(url, {
-      agent: this.agent,
-      headers: { 'accept-encoding': 'identity', ...headers },
-    })
-    const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
-      request.on('response', resolve)
-      request.on('error', (error) => reject(networkError(error, `${this.url}/${key}`)))
-    })
+    const { request, answer } = early ?? send(this.base, key, this.agent, headers)
     return within(answer, ANSWER_MS, `${this.url}/${key}`).catch((error: unknown) => {
       request.destroy()
       throw error
     })
   }
-}
 
-/** The first connection is the one that was opened early, if there is one. */
-function useWarm(agent: http.Agent, origin: string): void {
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (options, callback) => takeWarm(origin) ?? connect(options, callback)
+  /** What was asked early is for the first request only; when that is another one, nobody wants it. */
+  private takeEarly(key: string, tag: Etag | undefined): Sent | undefined {
+    const { early } = this
+    this.early = undefined
+    const sent = early?.take()
+    if (early?.key === key && early.tag === tag) return sent
+    sent?.request.destroy()
+    return undefined
+  }
 }
 
 /** Reads away a body that nobody wants, to keep the connection: as long as it is short. */
@@ -157,17 +155,6 @@ function refusedBy(status: number, subject: string): SkillsctlError {
     status >= 300 && status < 400 ? 'the store sends us somewhere else' : 'the store could not answer'
   const hint = status < 400 ? 'use the final address, or sign in to this network' : 'try again later'
   return new SkillsctlError('unreachable', message, { subject, found, hint })
-}
-
-function networkError(error: unknown, subject: string): SkillsctlError {
-  if (error instanceof SkillsctlError) return error
-  const found = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  return new SkillsctlError('unreachable', 'the store does not answer', {
-    subject,
-    found,
-    hint: 'check the network and the address',
-    cause: error,
-  })
 }
 
 /** First byte of a partial answer: some servers answer with another range than they were asked for. */

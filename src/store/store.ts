@@ -8,6 +8,9 @@
  * "Not there", "unchanged" and "lost the race" are answers, not faults.
  */
 
+/** The one mutable object of a repository (SPEC.md, "The repository"). */
+export const POINTER = 'metadata/timestamp.json'
+
 /** Opaque version of one object's content; equal tags mean equal bytes. */
 export type Etag = string
 
@@ -78,7 +81,7 @@ export function isWritable(store: ReadableStore): store is Store {
 
 /** How caches between us and a reader may keep an object: one pointer never, everything else for ever. */
 export function cacheControl(key: string): string {
-  return key === 'metadata/timestamp.json' ? 'no-store' : 'public, max-age=31536000, immutable'
+  return key === POINTER ? 'no-store' : 'public, max-age=31536000, immutable'
 }
 
 /** Media type by key, for people who open an object in a browser. */

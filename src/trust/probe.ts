@@ -1,9 +1,7 @@
 /** The first question to a repository. Kept apart from the reader: most pulls end here and need no TUF code. */
 import { SkillsctlError } from '../core/errors.ts'
-import type { Etag, GetAnswer, ReadableStore } from '../store/store.ts'
+import { type Etag, type GetAnswer, POINTER, type ReadableStore } from '../store/store.ts'
 
-/** The one mutable object. */
-const TIMESTAMP = 'metadata/timestamp.json'
 const LONGEST_TIMESTAMP = 64 * 1024
 
 export interface Timestamp {
@@ -13,7 +11,7 @@ export interface Timestamp {
 
 /** Fetches the one mutable object; `unchanged` when it still has the tag. @throws as the store does */
 export async function probe(store: ReadableStore, etag?: Etag): Promise<GetAnswer> {
-  return store.get(TIMESTAMP, { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag === '' ? undefined : etag })
+  return store.get(POINTER, { maxBytes: LONGEST_TIMESTAMP, ifNoneMatch: etag === '' ? undefined : etag })
 }
 
 /** Probes, and insists on an answer. @throws SkillsctlError `absent` when there is no repository */

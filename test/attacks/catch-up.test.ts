@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { assembleTree } from '../../src/archive/assemble.ts'
 import { decodeCatchup } from '../../src/archive/catchup.ts'
 import { encodeWhole } from '../../src/archive/delta.ts'
 import { catchupKey, patchManifest, serializeIndex } from '../../src/core/catchup.ts'
@@ -18,6 +17,7 @@ import { currentRelease, type Installed } from '../../src/home/releases.ts'
 import { recordStats } from '../../src/home/stat-record.ts'
 import { integrityOf, sha256Hex } from '../../src/trust/digest.ts'
 import { signedPart, signMetadata } from '../../src/trust/metadata.ts'
+import { buildNextTree } from '../support/next-tree.ts'
 import {
   bodyOf,
   CANARY,
@@ -307,7 +307,7 @@ describe('a flipped bit', () => {
       if (catchup === undefined || text === undefined || sha256Hex(text) !== wanted) continue
       const tree = join(trees, String(place))
       mkdirSync(tree)
-      if (!assembleTree(tree, next, catchup, base)) continue
+      if (!buildNextTree(tree, next, catchup, base)) continue
       built++
       expect(readFileSync(join(tree, SKILL), 'utf8'), `byte ${place}`).toBe(files('two')[SKILL])
     }

@@ -6,8 +6,8 @@ import { cp, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import { assembleTree, type Base } from '../../../src/archive/assemble.ts'
 import { decodeCatchup } from '../../../src/archive/catchup.ts'
+import type { Base } from '../../../src/archive/copy-tree.ts'
 import { patchManifest } from '../../../src/core/catchup.ts'
 import { type Manifest, parseManifest } from '../../../src/core/manifest.ts'
 import { pull } from '../../../src/flows/pull.ts'
@@ -15,6 +15,7 @@ import { layoutOf, manifestPath } from '../../../src/home/layout.ts'
 import { currentRelease } from '../../../src/home/releases.ts'
 import { integrityOf, sha256Hex } from '../../../src/trust/digest.ts'
 import { MemoryStore } from '../../support/memory-store.ts'
+import { buildNextTree } from '../../support/next-tree.ts'
 import { bodyOf, createTeam, type Team, type TestMachine } from '../../support/team.ts'
 import { insist, type Target } from '../target.ts'
 
@@ -93,7 +94,7 @@ async function checkAssembly(
   await inside(async (directory) => {
     const tree = join(directory, 'tree')
     await mkdir(tree)
-    if (assembleTree(tree, manifest, catchup, base)) await checkTree(tree, manifest)
+    if (buildNextTree(tree, manifest, catchup, base)) await checkTree(tree, manifest)
     insist((await readdir(directory)).join() === 'tree', 'nothing is written outside')
   })
 }

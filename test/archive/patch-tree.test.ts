@@ -11,13 +11,14 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { assembleTree, type Base } from '../../src/archive/assemble.ts'
 import { type Catchup, decodeCatchup, encodeCatchup } from '../../src/archive/catchup.ts'
+import type { Base } from '../../src/archive/copy-tree.ts'
 import { encodeDelta, encodeWhole } from '../../src/archive/delta.ts'
 import type { Piece } from '../../src/core/catchup.ts'
 import { buildManifest, type Entry, type Manifest } from '../../src/core/manifest.ts'
 import { parseStats, recordStats, stampOf } from '../../src/home/stat-record.ts'
 import { integrityOf, sha256Hex } from '../../src/trust/digest.ts'
+import { buildNextTree } from '../support/next-tree.ts'
 import { temporaryDirectory } from '../support/team.ts'
 
 /** Content by path; a list is an executable, an object a link. */
@@ -78,7 +79,7 @@ async function scene(before: Tree, after: Tree): Promise<Scene> {
   return {
     ...{ old, into, manifest, base, catchup },
     build: (change = {}) =>
-      assembleTree(into, manifest, change.catchup ?? catchup, { ...base, ...change.base }),
+      buildNextTree(into, manifest, change.catchup ?? catchup, { ...base, ...change.base }),
   }
 }
 
