@@ -114,6 +114,30 @@ export function integrityHex({ integrity }: { readonly integrity: string }): str
  */
 export function parseManifest(text: string, hash: HashText, hexOf: HexOf = integrityHex): Manifest {
   const fields = object(parseJson(text, 'manifest'), 'manifest')
+  const manifest = manifestOf(fields)
+  if (!isCanonical(text.slice(0, -1), fields as JsonObject) || !text.endsWith('\n')) {
+    throw new SkillsctlError('corrupt', 'a manifest is canonical JSON and one newline', {
+      subject: manifest.version,
+    })
+  }
+  parseVersion(manifest.version)
+  checkOrder(manifest.files)
+  checkNames(manifest.files)
+  checkTree(manifest, hash, hexOf)
+  return manifest
+}
+
+/**
+ * As `parseManifest`, for one that has passed it on this machine: its tree hash tells whether the disk has kept it.
+ * @throws SkillsctlError `corrupt`, `unsupported`
+ */
+export function parseKnownManifest(text: string, hash: HashText, hexOf: HexOf = integrityHex): Manifest {
+  const manifest = manifestOf(object(parseJson(text, 'manifest'), 'manifest'))
+  checkTree(manifest, hash, hexOf)
+  return manifest
+}
+
+function manifestOf(fields: Fields): Manifest {
   const format = string(fields['format'], 'manifest.format')
   if (format !== MANIFEST_FORMAT) {
     throw new SkillsctlError('unsupported', 'this manifest has a format that this skillsctl does not know', {
@@ -123,7 +147,7 @@ export function parseManifest(text: string, hash: HashText, hexOf: HexOf = integ
     })
   }
   const source = object(fields['source'], 'manifest.source')
-  const manifest: Manifest = {
+  return {
     name: string(fields['name'], 'manifest.name'),
     version: string(fields['version'], 'manifest.version'),
     source: {
@@ -133,23 +157,16 @@ export function parseManifest(text: string, hash: HashText, hexOf: HexOf = integ
     tree: string(fields['tree'], 'manifest.tree', /^sha256:[0-9a-f]{64}$/),
     files: list(fields['files'], 'manifest.files', MOST_FILES).map(parseEntry),
   }
-  if (!isCanonical(text.slice(0, -1), fields as JsonObject) || !text.endsWith('\n')) {
-    throw new SkillsctlError('corrupt', 'a manifest is canonical JSON and one newline', {
-      subject: manifest.version,
-    })
-  }
-  parseVersion(manifest.version)
-  checkOrder(manifest.files)
-  checkNames(manifest.files)
-  const tree = `sha256:${hash(treeLines(manifest.files, hexOf))}`
-  if (tree !== manifest.tree) {
-    throw new SkillsctlError('corrupt', "the manifest's tree hash does not match its files", {
-      subject: manifest.version,
-      expected: manifest.tree,
-      found: tree,
-    })
-  }
-  return manifest
+}
+
+function checkTree({ tree: expected, files, version }: Manifest, hash: HashText, hexOf: HexOf): void {
+  const found = `sha256:${hash(treeLines(files, hexOf))}`
+  if (found === expected) return
+  throw new SkillsctlError('corrupt', "the manifest's tree hash does not match its files", {
+    subject: version,
+    expected,
+    found,
+  })
 }
 
 /** One entry of a manifest. @throws SkillsctlError `corrupt` */

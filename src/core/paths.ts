@@ -19,8 +19,13 @@ const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
 const ASCII = /^[\u0020-\u007e]*$/
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
+/** Nearly every path, short and of harmless characters; a dot neither begins nor ends a name. */
+const PLAIN = /^(?=.{1,255}$)[\w-]+(?:\.+[\w-]+)*(?:\/[\w-]+(?:\.+[\w-]+)*)*$/
+const RESERVED_IN_PLAIN = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$)/i
+
 /** Why this path may not be in a release, or undefined when it may. */
 export function pathProblem(path: string): string | undefined {
+  if (PLAIN.test(path) && !RESERVED_IN_PLAIN.test(path)) return undefined
   if (path === '') return 'is empty'
   if (path.startsWith('/')) return 'is absolute'
   const problem = textProblem(path)

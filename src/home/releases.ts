@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
-import { type Manifest, parseManifest } from '../core/manifest.ts'
+import { type Manifest, parseKnownManifest } from '../core/manifest.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
 import { type Layout, manifestPath } from './layout.ts'
@@ -55,7 +55,7 @@ export function readInstalled(layout: Layout, directory: string): Installed | un
   const { name, bytes } = readName(layout, directory) ?? {}
   if (name === undefined || bytes === undefined) return undefined
   try {
-    const content = parsed.get(name.manifest) ?? parseManifest(bytes.toString('utf8'), sha256Hex, hexOf)
+    const content = parsed.get(name.manifest) ?? parseKnownManifest(bytes.toString('utf8'), sha256Hex, hexOf)
     keepParsed(name.manifest, content)
     return content.version === name.version ? { ...name, content } : undefined
   } catch (error) {

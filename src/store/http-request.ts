@@ -1,6 +1,6 @@
 /** One request to a web server, and the connections that it goes over. */
 import http from 'node:http'
-import https from 'node:https'
+import type https from 'node:https'
 import { SkillsctlError } from '../core/errors.ts'
 import { takeWarm } from './warm.ts'
 
@@ -13,18 +13,25 @@ export interface Sent {
 /** Connections that are kept; the first are those that were opened early, if there are any. */
 export function newAgent({ protocol, origin }: URL): http.Agent {
   const options = { keepAlive: true, maxSockets: 8 }
-  const agent = protocol === 'https:' ? new https.Agent(options) : new http.Agent(options)
+  const agent = new (clientFor(protocol).Agent)(options)
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => takeWarm(origin) ?? connect(options, callback)
   return agent
+}
+
+/** TLS is loaded for those who speak it. */
+function clientFor(protocol: string): typeof http | typeof https {
+  return protocol === 'https:' ? process.getBuiltinModule('node:https') : http
 }
 
 /** @param base a query string (a signed CDN token, say) is sent with every request */
 export function send(base: URL, key: string, agent: http.Agent, headers: http.OutgoingHttpHeaders): Sent {
   const url = new URL(base)
   url.pathname = `${url.pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
-  const client = url.protocol === 'https:' ? https : http
-  const request = client.get(url, { agent, headers: { 'accept-encoding': 'identity', ...headers } })
+  const request = clientFor(url.protocol).get(url, {
+    agent,
+    headers: { 'accept-encoding': 'identity', ...headers },
+  })
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
     request.on('response', resolve)
     request.on('error', (error) => reject(networkError(error, `${publicAddress(base)}/${key}`)))
