@@ -19,9 +19,11 @@ export interface Sample {
 /** What the servers have when a scenario runs, and what a machine must have afterwards. */
 const STATE_OF: Readonly<Record<Scenario, State>> = {
   cold: 'base',
+  ready: 'base',
   nothing: 'base',
   elsewhere: 'elsewhere',
   edit: 'edit',
+  readyAgain: 'edit',
   twenty: 'twenty',
   rollback: 'twenty',
   status: 'twenty',

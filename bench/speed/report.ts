@@ -5,9 +5,11 @@ import { GIT, OURS, SCENARIOS, type Scenario, TOOLS } from './tools.ts'
 
 const TITLES: Readonly<Record<Scenario, string>> = {
   cold: 'cold install',
+  ready: 'first nothing new',
   nothing: 'nothing new',
   elsewhere: 'news elsewhere',
   edit: 'one-line edit',
+  readyAgain: 'first nothing new after it',
   twenty: '20-file commit',
   rollback: 'rollback',
   status: 'status',

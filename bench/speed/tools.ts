@@ -5,9 +5,11 @@ import { skillsctl } from './publisher.ts'
 
 export const SCENARIOS = [
   'cold',
+  'ready',
   'nothing',
   'elsewhere',
   'edit',
+  'readyAgain',
   'twenty',
   'rollback',
   'status',
