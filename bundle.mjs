@@ -22,7 +22,7 @@ const GROUPS = [
   ],
   [
     'pull',
-    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
+    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|parts|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
   ],
   [
     'trust',
@@ -30,7 +30,7 @@ const GROUPS = [
   ],
   [
     'archive',
-    /node_modules\/(?:tar|minizlib|minipass|yallist|ssri)\/|src\/archive\/unpack\.ts|src\/store\/download\.ts/,
+    /node_modules\/(?:tar|minizlib|minipass|yallist|ssri)\/|src\/archive\/(?:unpack|tar-reader|tar-header)\.ts|src\/store\/download\.ts/,
   ],
 ].map(([name, test]) => ({ name, test }))
 

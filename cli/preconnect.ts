@@ -8,17 +8,26 @@ import { defaultHome } from '../src/home/default-home.ts'
 import { POINTER } from '../src/store/store.ts'
 import { warmUp } from '../src/store/warm.ts'
 
+/** An archive comes in four parts. */
+const FIRST_CONNECTIONS = 3
+
 export async function preconnect(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return
   try {
-    const { store, etag } = args.includes('pull')
-      ? { store: read(args, 'config.json').store, etag: read(args, 'state.json').probe?.etag }
-      : { store: joining(args), etag: undefined }
+    const isFirst = args.includes('join')
+    const store = isFirst
+      ? joining(args)
+      : args.includes('pull')
+        ? read(args, 'config.json').store
+        : undefined
     if (typeof store !== 'string' || !/^https?:/.test(store)) return
     // Connecting takes a round trip, in which the rest of what asking needs is loaded.
     warmUp(store)
     const { askEarly } = await import('../src/store/early.ts')
-    askEarly(store, POINTER, typeof etag === 'string' && etag !== '' ? etag : undefined)
+    const etag = isFirst ? undefined : read(args, 'state.json').probe?.etag
+    // Who finds something new asks for two things at once. But over TLS, connecting costs more than asking.
+    const connections = isFirst ? FIRST_CONNECTIONS : store.startsWith('http:') ? 1 : 0
+    askEarly(store, POINTER, typeof etag === 'string' && etag !== '' ? etag : undefined, connections)
   } catch {
     // Not joined yet, or not readable: the command says so.
   }
@@ -36,7 +45,6 @@ function read(args: readonly string[], name: string) {
 /** The store that a machine is about to join: a URL, or in a token. */
 function joining(args: readonly string[]): unknown {
   const where = args[args.indexOf('join') + 1] ?? ''
-  if (!args.includes('join')) return undefined
   const [, token] = /^skillsctl-join-1\.(.+)$/.exec(where) ?? []
   return token === undefined ? where : JSON.parse(Buffer.from(token, 'base64url').toString('utf8')).store
 }

@@ -3,6 +3,7 @@
  * Each step takes what the one before returned; "verified" is a type that only its verifier makes.
  */
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Catchup } from '../archive/catchup.ts'
 import { patchManifest } from '../core/catchup.ts'
 import type { Channel, DigestRef, ReleaseEntry } from '../core/channel.ts'
@@ -51,17 +52,20 @@ export async function obtain(
   shortcut?: Shortcut,
 ): Promise<Staged> {
   checkRequirements(wanted.entry.requires ?? [], wanted.entry.release.version)
-  const known = shortcut && patchedManifest(layout, shortcut, wanted.entry)
-  if (shortcut?.copy !== undefined && known !== undefined) {
+  if (shortcut?.copy !== undefined) {
     const { copy, catchup } = shortcut
-    const patched = await step('unpack', () => patch(catchup, copy, known, area))
-    if (patched !== undefined) {
+    const known = patchedManifest(layout, shortcut, wanted.entry)
+    const patched = known && (await step('unpack', () => patch(catchup, copy, known, area)))
+    if (known !== undefined && patched !== undefined) {
       await step('sync', () => patched.sync())
       return staged(known, area, patched.stamps)
     }
   }
   await area.clear()
-  const manifest = await fetchAndUnpack(store, wanted, area, step, known)
+  const [archive, manifest] = await step('fetch', () =>
+    together(fetchArchive(store, wanted, area, step), readManifest(store, layout, wanted, shortcut)),
+  )
+  await step('unpack', () => unpack(archive, manifest, area))
   await step('sync', () => sync(manifest, area))
   return staged(manifest, area)
 }
@@ -70,18 +74,24 @@ function staged({ content, bytes }: VerifiedManifest, area: StagingArea, stamps?
   return { tree: area.tree, manifest: content, manifestBytes: bytes, stamps }
 }
 
-async function fetchAndUnpack(
+/** Until the archive has been asked for. Milliseconds. */
+const ASKING = 3
+
+/** The manifest from the shortcut, read while the archive travels; or fetched beside it. */
+async function readManifest(
   store: ReadableStore,
+  layout: Layout,
   wanted: Wanted,
-  area: StagingArea,
-  step: Steps,
-  known: VerifiedManifest | undefined,
+  shortcut: Shortcut | undefined,
 ): Promise<VerifiedManifest> {
-  const [manifest, archive] = await step('fetch', () =>
-    together(known ?? fetchManifest(store, wanted), fetchArchive(store, wanted, area, step)),
-  )
-  await step('unpack', () => unpack(archive, manifest, area))
-  return manifest
+  if (shortcut === undefined) return fetchManifest(store, wanted)
+  await delay(ASKING)
+  return patchedManifest(layout, shortcut, wanted.entry) ?? fetchManifest(store, wanted)
+}
+
+/** Loads the code that a first install needs. */
+export async function loadUnpacking(): Promise<void> {
+  await Promise.all([import('../store/download.ts'), import('../archive/unpack.ts')])
 }
 
 /** The signed manifest, made of the one on disk and the patch of a bundle; undefined when it is not the signed one. */

@@ -33,7 +33,7 @@ import {
   rememberProblem,
   withStore,
 } from './machine.ts'
-import { obtain, together } from './obtain.ts'
+import { loadUnpacking, obtain, together } from './obtain.ts'
 
 export interface PullOptions {
   /** Only tell whether something is to be done. */
@@ -117,6 +117,7 @@ async function update(
   const refreshed = step('refresh', () => reader.refresh(answer, catchup?.then(offeredBy)))
   // Heard below, once there is somewhere to work.
   refreshed.catch(() => {})
+  if (installed === undefined) await loadUnpacking()
   return inStaging(machine.layout, async (area) => {
     const onlyAsks = options.check === true || options.dryRun === true
     const copy = onlyAsks ? undefined : copyMeanwhile(machine, installed, area, catchup)

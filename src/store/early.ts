@@ -15,8 +15,12 @@ export interface Question {
 
 const asked = new Map<string, Question>()
 
-/** Asks a web server for one object. @throws TypeError for what is no address, or cannot be sent */
-export function askEarly(address: string, key: string, tag: Etag | undefined): void {
+/**
+ * Asks a web server for one object.
+ * @param connections that are opened beside it, because more will be asked
+ * @throws TypeError for what is no address, or cannot be sent
+ */
+export function askEarly(address: string, key: string, tag: Etag | undefined, connections: number): void {
   const base = new URL(address)
   const agent = newAgent(base)
   const sent = send(base, key, agent, conditional(tag))
@@ -26,8 +30,7 @@ export function askEarly(address: string, key: string, tag: Etag | undefined): v
   answer.catch(() => {})
   request.on('socket', (socket) => {
     if (!isTaken) socket.unref()
-    // Who finds something new asks for two things at once. Over TLS, a connection costs more than the question.
-    if (base.protocol === 'http:') socket.once('connect', () => warmUp(address))
+    socket.once('connect', () => warmUp(address, connections))
   })
   const take = (): Sent => {
     isTaken = true

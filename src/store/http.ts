@@ -4,11 +4,18 @@ import { SkillsctlError } from '../core/errors.ts'
 import { type Question, takeEarly } from './early.ts'
 import { conditional, networkError, newAgent, publicAddress, type Sent, send } from './http-request.ts'
 import { capped, readAll, tooLong, tooShort } from './limits.ts'
+import { joined, type Part, partsOf } from './parts.ts'
 import { ANSWER_MS, patient, within } from './patience.ts'
 import type { Etag, GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
-import { takeWarm, warmUp } from './warm.ts'
+import { coolDown, warmUp } from './warm.ts'
 
 const QUIET_MS = 2_000
+/** Milliseconds to the store and back. */
+const FAR_MS = 20
+const PARTS = 4
+/** Bytes: what a single connection sends in a few round trips, and what we may hold in memory. */
+const WORTH_PARTS = 256 * 1024
+const MOST_IN_PARTS = 16 * 1024 * 1024
 /** Bytes. */
 const LONGEST_REFUSAL = 64 * 1024
 
@@ -22,6 +29,8 @@ class HttpStore implements ReadableStore {
   private readonly base: URL
   private readonly agent: http.Agent
   private asksForMore = false
+  /** Milliseconds, as far as we know. */
+  private roundTrip = Number.POSITIVE_INFINITY
   /** Sent already; its answer is for the first request, if that is the same. */
   private early: Question | undefined
 
@@ -46,16 +55,59 @@ class HttpStore implements ReadableStore {
   }
 
   async stream(key: string, { maxBytes, start = 0 }: StreamOptions): Promise<StreamAnswer> {
-    const response = await this.answer(key, undefined, start === 0 ? {} : { range: `bytes=${start}-` })
-    if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
-    if (start > 0 && response.statusCode === 206 && startsAt(response) === start) {
-      return { kind: 'found', chunks: this.body(response, key, maxBytes - start, 206) }
+    const [first = { start, end: undefined }, ...others] = partsOf(
+      start,
+      maxBytes,
+      this.partsFor(maxBytes - start),
+    )
+    const rest = others.map((part) => this.ask(key, part))
+    const response = await this.ask(key, first)
+    const isPart = response.statusCode === 206 && startsAt(response) === first.start
+    if (isPart && (first.start > 0 || first.end !== undefined)) {
+      const begin = this.body(response, key, (first.end ?? maxBytes) - first.start, 206)
+      if (others.length === 0) return { kind: 'found', chunks: begin }
+      const parts = others.map((part, index) => this.part(key, part, maxBytes, rest[index]))
+      return { kind: 'found', chunks: joined([whole(begin, first, key), ...parts]) }
     }
+    // A server that knows no ranges sends everything at once.
+    for (const answer of rest) void answer.then((unwanted) => unwanted.destroy())
+    if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
     return { kind: 'found', chunks: skip(this.body(response, key, maxBytes, 200), start, key) }
   }
 
+  /** In parts, when the way is long: each connection starts slowly, and sends twice as much with each round trip. */
+  private partsFor(length: number): number {
+    const isFar = this.roundTrip >= FAR_MS && Number.isFinite(this.roundTrip)
+    return isFar && length >= WORTH_PARTS && length <= MOST_IN_PARTS ? PARTS : 1
+  }
+
+  private async *part(
+    key: string,
+    part: Part,
+    maxBytes: number,
+    asked: Promise<http.IncomingMessage> | undefined,
+  ): AsyncGenerator<Buffer> {
+    const response = await (asked ?? this.ask(key, part))
+    if (response.statusCode !== 206 || startsAt(response) !== part.start) {
+      response.destroy()
+      // From here on without.
+      this.roundTrip = 0
+      throw cutShort(`${this.url}/${key}`)
+    }
+    const body = this.body(response, key, (part.end ?? maxBytes) - part.start, 206)
+    yield* whole(body, { start: part.start, end: part.end ?? maxBytes }, `${this.url}/${key}`)
+  }
+
+  private ask(key: string, { start, end }: Part): Promise<http.IncomingMessage> {
+    const range = `bytes=${start}-${end === undefined ? '' : end - 1}`
+    const answer = this.answer(key, undefined, start === 0 && end === undefined ? {} : { range })
+    // Heard when its turn comes.
+    answer.catch(() => {})
+    return answer
+  }
+
   close(): void {
-    takeWarm(this.base.origin)?.destroy()
+    coolDown(this.base.origin)
     this.early?.take().request.destroy()
     this.agent.destroy()
   }
@@ -99,10 +151,17 @@ class HttpStore implements ReadableStore {
       throw new SkillsctlError('refused', 'this key leaves the store', { subject: key })
     }
     const { request, answer } = early ?? send(this.base, key, this.agent, headers)
+    const asked = performance.now()
+    if (early === undefined) request.on('response', () => this.learn(performance.now() - asked))
     return within(answer, ANSWER_MS, `${this.url}/${key}`).catch((error: unknown) => {
       request.destroy()
       throw error
     })
+  }
+
+  /** The shortest answer is nearest to what the way alone takes. */
+  private learn(ms: number): void {
+    this.roundTrip = Math.min(this.roundTrip, ms)
   }
 
   /** What was asked early is for the first request only; when that is another one, nobody wants it. */
@@ -161,6 +220,27 @@ function refusedBy(status: number, subject: string): SkillsctlError {
 function startsAt({ headers }: http.IncomingMessage): number | undefined {
   const [, start] = /^bytes (\d+)-/.exec(headers['content-range'] ?? '') ?? []
   return start === undefined ? undefined : Number(start)
+}
+
+/** Passes a part on; one that ends early is a broken connection. */
+async function* whole(
+  chunks: AsyncIterable<Buffer>,
+  { start, end = start }: Part,
+  subject: string,
+): AsyncGenerator<Buffer> {
+  let left = end - start
+  for await (const chunk of chunks) {
+    left -= chunk.length
+    yield chunk
+  }
+  if (left > 0) throw cutShort(subject)
+}
+
+function cutShort(subject: string): SkillsctlError {
+  return new SkillsctlError('unreachable', 'the store did not send all that it was asked for', {
+    subject,
+    hint: 'try again',
+  })
 }
 
 /** Drops the first bytes, for servers that ignore ranges. */

@@ -1,22 +1,26 @@
 /** Connections that were opened before the code that uses them was loaded. */
 import type { Socket } from 'node:net'
 
-const waiting = new Map<string, Socket>()
+const waiting = new Map<string, Set<Socket>>()
 
-/** Begins to connect to an http(s) store; any other URL needs no connection. */
-export function warmUp(address: string): void {
+/**
+ * Begins to connect to an http(s) store; any other URL needs no connection.
+ * @param count how many connections shall wait
+ */
+export function warmUp(address: string, count = 1): void {
   if (!URL.canParse(address)) return
   const url = new URL(address)
-  if (waiting.has(url.origin)) return
-  const socket = connect(url)
-  if (socket === undefined) return
-  waiting.set(url.origin, socket)
-  // Nobody may ask for it; and who asks shall get one that works.
-  socket.unref()
-  const forget = (): void => {
-    if (waiting.get(url.origin) === socket) waiting.delete(url.origin)
+  const sockets = waiting.get(url.origin) ?? new Set<Socket>()
+  waiting.set(url.origin, sockets)
+  while (sockets.size < count) {
+    const socket = connect(url)
+    if (socket === undefined) return
+    sockets.add(socket)
+    // Nobody may ask for it; and who asks shall get one that works.
+    socket.unref()
+    const forget = (): void => void sockets.delete(socket)
+    socket.on('error', forget).on('close', forget)
   }
-  socket.on('error', forget).on('close', forget)
 }
 
 /** The modules are loaded here, because most commands reach no network. */
@@ -30,11 +34,17 @@ function connect({ protocol, hostname, port }: URL): Socket | undefined {
   return process.getBuiltinModule('node:tls').connect(options)
 }
 
-/** The connection to this origin, once. */
+/** A connection to this origin, each once; one that is open before one that is not. */
 export function takeWarm(origin: string): Socket | undefined {
-  const socket = waiting.get(origin)
-  waiting.delete(origin)
-  if (socket === undefined || socket.destroyed) return undefined
+  const sockets = [...(waiting.get(origin) ?? [])].filter(({ destroyed }) => !destroyed)
+  const socket = sockets.find(({ connecting }) => !connecting) ?? sockets[0]
+  if (socket === undefined) return undefined
+  waiting.get(origin)?.delete(socket)
   socket.ref()
   return socket
+}
+
+/** Closes what nobody took. */
+export function coolDown(origin: string): void {
+  for (let socket = takeWarm(origin); socket !== undefined; socket = takeWarm(origin)) socket.destroy()
 }

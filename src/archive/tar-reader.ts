@@ -1,0 +1,168 @@
+/**
+ * The members of a tar archive (POSIX pax, or GNU with long names), one after the other as its bytes arrive.
+ * Nothing but files and symbolic links is understood. The tar package would do, but its stream for each member takes
+ * longer than the small files that releases are made of.
+ */
+import { Pax } from 'tar/pax'
+import { type ErrorCode, SkillsctlError } from '../core/errors.ts'
+import { BLOCK, decodeHeader, malformed, type TarHeader } from './tar-header.ts'
+
+/** Bytes of what describes the next member: twice the longest path, and some. */
+const LONGEST_DESCRIPTION = 16 * 1024
+
+export interface Member {
+  readonly path: string
+  readonly type: 'file' | 'link'
+  /** Bytes. */
+  readonly size: number
+  /** Where a link points; empty for a file. */
+  readonly target: string
+}
+
+/** Called in this order for each member. What it throws ends the reading. */
+export interface Members {
+  begin(member: Member): void
+  content(piece: Buffer): void
+  end(): void
+}
+
+export class TarReader {
+  private readonly members: Members
+  /** The part of a header that has arrived. */
+  private header = Buffer.alloc(0)
+  /** Bytes of a body that are still to come, and zeros after it. */
+  private body = 0
+  private padding = 0
+  /** The body describes the next member, and this has arrived of it. */
+  private description: { readonly read: Description; readonly pieces: Buffer[] } | undefined
+  /** What was described so far. */
+  private described: Described = {}
+  private ended = false
+
+  constructor(members: Members) {
+    this.members = members
+  }
+
+  /** @throws SkillsctlError `corrupt`, `refused`, and what the members throw */
+  write(chunk: Buffer): void {
+    for (let rest = chunk; rest.length > 0; ) rest = this.take(rest)
+  }
+
+  /** @throws SkillsctlError `corrupt` when the archive was cut short */
+  end(): void {
+    if (!this.ended || this.header.length > 0) throw malformed('the archive ends too early')
+  }
+
+  /** @returns what is left of the chunk */
+  private take(chunk: Buffer): Buffer {
+    if (this.body > 0) return this.takeBody(chunk)
+    if (this.padding > 0) {
+      const skipped = Math.min(this.padding, chunk.length)
+      this.padding -= skipped
+      return chunk.subarray(skipped)
+    }
+    if (this.header.length === 0 && chunk.length >= BLOCK) {
+      this.takeHeader(chunk.subarray(0, BLOCK))
+      return chunk.subarray(BLOCK)
+    }
+    const missing = BLOCK - this.header.length
+    this.header = Buffer.concat([this.header, chunk.subarray(0, missing)])
+    if (this.header.length === BLOCK) {
+      const block = this.header
+      this.header = Buffer.alloc(0)
+      this.takeHeader(block)
+    }
+    return chunk.subarray(missing)
+  }
+
+  private takeBody(chunk: Buffer): Buffer {
+    const piece = chunk.subarray(0, this.body)
+    this.body -= piece.length
+    if (this.description === undefined) this.members.content(piece)
+    else this.description.pieces.push(Buffer.from(piece))
+    if (this.body === 0) this.endBody()
+    return chunk.subarray(piece.length)
+  }
+
+  private endBody(): void {
+    if (this.description === undefined) {
+      this.members.end()
+      return
+    }
+    const { read, pieces } = this.description
+    this.description = undefined
+    this.described = read(Buffer.concat(pieces).toString('utf8'), this.described)
+  }
+
+  private takeHeader(block: Buffer): void {
+    const header = decodeHeader(block)
+    if (header === undefined) {
+      this.ended = true
+      return
+    }
+    if (this.ended) throw malformed('the archive goes on after its end')
+    const description = DESCRIPTIONS.get(header.type)
+    if (description === undefined) this.beginMember({ ...header, ...this.described })
+    else this.beginDescription(description, header.size)
+  }
+
+  private beginMember({ path, type, size, target }: TarHeader): void {
+    this.described = {}
+    const kind = KINDS.get(type)
+    if (kind === undefined)
+      throw hostile('refused', 'the archive holds a member of a kind that is never packed', path, type)
+    if (!Number.isSafeInteger(size) || size < 0 || (kind === 'link' && size > 0))
+      throw hostile('corrupt', 'a member has a size that it cannot have', path, String(size))
+    this.begin(size)
+    this.members.begin({ path, type: kind, size, target: kind === 'link' ? target : '' })
+    if (size === 0) this.members.end()
+  }
+
+  private beginDescription(read: Description, size: number): void {
+    if (size > LONGEST_DESCRIPTION)
+      throw hostile('refused', 'the archive holds a name that is longer than any', `${size} bytes`)
+    this.begin(size)
+    if (size > 0) this.description = { read, pieces: [] }
+  }
+
+  private begin(size: number): void {
+    this.body = size
+    this.padding = (BLOCK - (size % BLOCK)) % BLOCK
+  }
+}
+
+const KINDS: ReadonlyMap<string, Member['type']> = new Map([
+  ['0', 'file'],
+  ['2', 'link'],
+])
+
+/** What is said of the next member beside its header, because a field of that is too short. */
+type Described = Partial<Pick<TarHeader, 'path' | 'size' | 'target'>>
+
+/** What a text says of the next member, added to what was said before. */
+type Description = (text: string, before: Described) => Described
+
+const untilNul = (text: string): string => text.replace(/\0.*/s, '')
+
+const DESCRIPTIONS: ReadonlyMap<string, Description> = new Map<string, Description>([
+  ['x', (text, before) => ({ ...before, ...fromPax(text) })],
+  ['L', (text, before) => ({ ...before, path: untilNul(text) })],
+  ['K', (text, before) => ({ ...before, target: untilNul(text) })],
+])
+
+function fromPax(text: string): Described {
+  const { path, linkpath, size } = Pax.parse(text)
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(linkpath === undefined ? {} : { target: linkpath }),
+    ...(size === undefined ? {} : { size }),
+  }
+}
+
+export function hostile(code: ErrorCode, message: string, subject: string, found?: string): SkillsctlError {
+  return new SkillsctlError(code, message, {
+    subject,
+    found,
+    hint: 'tell whoever publishes; nothing was installed',
+  })
+}
