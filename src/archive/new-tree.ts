@@ -1,19 +1,15 @@
 /** A tree that is being built: its directories are made once, and have one mode whatever the umask says. */
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { FileEntry } from '../core/manifest.ts'
 
 export class NewTree {
   private readonly directory: string
-  private readonly made: Set<string>
+  private readonly made = new Set<string>(['.'])
 
-  /**
-   * @param directory absolute path; exists
-   * @param made relative paths of the directories that it has already; `.` is itself
-   */
-  constructor(directory: string, made: Iterable<string> = ['.']) {
+  /** @param directory absolute path; holds nothing but files and directories of ours */
+  constructor(directory: string) {
     this.directory = directory
-    this.made = new Set(made)
   }
 
   /** Absolute path for an entry; the directories above it are there afterwards. */
@@ -27,8 +23,10 @@ export class NewTree {
     if (this.made.has(parent)) return
     this.makeParents(parent)
     const absolute = join(this.directory, parent)
-    mkdirSync(absolute)
-    chmodSync(absolute, 0o755)
+    if (lstatSync(absolute, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      mkdirSync(absolute)
+      chmodSync(absolute, 0o755)
+    }
     this.made.add(parent)
   }
 }

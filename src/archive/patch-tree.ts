@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   openSync,
   readFileSync,
@@ -65,8 +66,7 @@ class Patch {
     const gone = [...this.installed.values()].filter((entry) => !isSame(entry, this.next.get(entry.path)))
     const made = [...this.next.values()].filter((entry) => !isSame(entry, this.installed.get(entry.path)))
     for (const { path } of gone) this.remove(path)
-    const kept = [...this.next.values()].filter((entry) => isSame(entry, this.installed.get(entry.path)))
-    const tree = new NewTree(this.directory, parentsOf(kept))
+    const tree = new NewTree(this.directory)
     const pieces = new Map(this.catchup.files?.map((piece) => [piece.path, piece]))
     const files: string[] = []
     for (const entry of made) {
@@ -80,8 +80,8 @@ class Patch {
     for (const entry of made) {
       if (entry.mode === 'link') symlinkSync(entry.target, tree.place(entry.path))
     }
-    const there = parentsOf(this.next.values())
-    return { files, directories: [...parentsOf([...gone, ...made])].filter((path) => there.has(path)) }
+    const directories = parentsOf([...gone, ...made]).filter((path) => existsSync(join(this.directory, path)))
+    return { files, directories }
   }
 
   /** A directory goes with its last file. */
@@ -122,12 +122,12 @@ function isSame(one: Entry, other: Entry | undefined): boolean {
 }
 
 /** Every directory above these entries, the root of the tree as `.`. */
-function parentsOf(entries: Iterable<Entry>): Set<string> {
+function parentsOf(entries: readonly Entry[]): string[] {
   const parents = new Set<string>(['.'])
   for (const { path } of entries) {
     for (let parent = dirname(path); !parents.has(parent); parent = dirname(parent)) parents.add(parent)
   }
-  return parents
+  return [...parents]
 }
 
 function write(path: string, content: Buffer, mode: number): void {

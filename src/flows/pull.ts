@@ -18,6 +18,7 @@ import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { noRepository, probe } from '../trust/probe.ts'
+import type { RepositoryReader } from '../trust/reader.ts'
 import { activate, finishInterrupted } from './activate.ts'
 import { type BaseCopy, copyInstalled } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
@@ -101,7 +102,7 @@ async function update(
   // A first pull needs the root anyway, so it asks for both at once.
   const [answer, opened] = await together(
     asked,
-    installed === undefined ? openReader(machine, store) : loadMeanwhile(asked),
+    installed === undefined ? openReader(machine, store) : openMeanwhile(machine, store, asked),
   )
   if (answer.kind === 'absent') throw noRepository(store.url)
   if (answer.kind === 'unchanged') return nothingNew(machine)
@@ -144,13 +145,17 @@ async function update(
 /** An answer that takes longer than this leaves time for something else. Milliseconds. */
 const AT_ONCE = 5
 
-/** Loads the code that reads an answer while it travels; of one that is there at once, most need none. */
-async function loadMeanwhile(answer: Promise<unknown>): Promise<undefined> {
+/** Makes ready to read an answer while it travels; of one that is there at once, most need no reading. */
+async function openMeanwhile(
+  machine: Machine,
+  store: ReadableStore,
+  answer: Promise<unknown>,
+): Promise<RepositoryReader | undefined> {
   const here = answer.then(
     () => true,
     () => true,
   )
-  if (!(await Promise.race([here, delay(AT_ONCE, false)]))) await import('../trust/reader.ts')
+  return (await Promise.race([here, delay(AT_ONCE, false)])) ? undefined : openReader(machine, store)
 }
 
 interface CopyUnderWay {

@@ -52,11 +52,11 @@ export function findDrift(
 function compareWithManifest({ content: { files } }: Installed, root: string, record: StatRecord): Drift[] {
   const drift: Drift[] = []
   for (const entry of files) {
-    const kind = driftOf(join(root, entry.path), entry, record)
+    const kind = driftOf(`${root}/${entry.path}`, entry, record)
     if (kind !== undefined) drift.push({ path: entry.path, kind })
   }
   const known = new Set(files.map(({ path }) => path))
-  for (const path of walk(root, '')) {
+  for (const path of walk(root)) {
     if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
   }
   return drift.sort((left, right) => compareBytes(left.path, right.path))
@@ -90,11 +90,13 @@ function linkTarget(path: string): string | undefined {
 }
 
 /** Files and links. Nobody's work is in a socket or a pipe. */
-function* walk(root: string, prefix: string): Generator<string> {
-  for (const entry of readdirSync(join(root, prefix), { withFileTypes: true })) {
-    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
-    if (entry.isDirectory()) yield* walk(root, path)
-    else if (isKeepable(entry)) yield path
+function* walk(root: string): Generator<string> {
+  const directories = ['']
+  for (let prefix = directories.pop(); prefix !== undefined; prefix = directories.pop()) {
+    for (const entry of readdirSync(`${root}/${prefix}`, { withFileTypes: true })) {
+      if (entry.isDirectory()) directories.push(`${prefix}${entry.name}/`)
+      else if (isKeepable(entry)) yield `${prefix}${entry.name}`
+    }
   }
 }
 
@@ -141,7 +143,7 @@ export async function keepEdits(
     const list = { release: installed.version, manifest: installed.manifest, edits }
     await writeAndSync(join(temporary, 'edits.json'), `${JSON.stringify(list, null, 2)}\n`)
     const isLink = (path: string): boolean => lstatSync(join(temporary, path)).isSymbolicLink()
-    const paths = [...walk(temporary, '')]
+    const paths = [...walk(temporary)]
     await syncTree(
       temporary,
       paths.filter((path) => !isLink(path)),

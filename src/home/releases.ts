@@ -6,6 +6,7 @@ import { type Manifest, parseKnownManifest } from '../core/manifest.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
 import { type Layout, manifestPath } from './layout.ts'
+import { stampOf } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
 /** A release on disk, by name. */
@@ -76,15 +77,30 @@ function keepParsed(digest: string, manifest: Manifest): void {
 
 const DIRECTORY = /^(\d{4}\.\d\d\.\d\d-[0-9a-f]{7}(?:\+[0-9a-f]{8})?)(?:\.[0-9a-f]{8}(?:\.\d+)?)?$/
 
-function readName(layout: Layout, directory: string): { name: InstalledName; bytes: Buffer } | undefined {
+interface Read {
+  readonly name: InstalledName
+  readonly bytes: Buffer
+}
+
+/** By path, as long as the file is the same: a run asks for the same few names again and again. */
+const named = new Map<string, Read & { readonly stamp: string }>()
+
+function readName(layout: Layout, directory: string): Read | undefined {
   const [, version] = DIRECTORY.exec(directory) ?? []
   if (version === undefined) return undefined
+  const path = manifestPath(layout, directory)
   try {
-    const bytes = readFileSync(manifestPath(layout, directory))
-    return { name: { directory, version, manifest: sha256Hex(bytes) }, bytes }
+    const stamp = stampOf(path)
+    const known = named.get(path)
+    if (stamp === undefined) return undefined
+    if (known?.stamp === stamp) return known
+    const bytes = readFileSync(path)
+    const read = { name: { directory, version, manifest: sha256Hex(bytes) }, bytes }
+    named.set(path, { ...read, stamp })
+    return read
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
-    throw systemError(error, manifestPath(layout, directory))
+    throw systemError(error, path)
   }
 }
 

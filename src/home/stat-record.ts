@@ -3,7 +3,6 @@
  * record still fits has not been touched; any other is hashed. One line each: `<size> <mtime> <ctime> <inode> <path>`.
  */
 import { lstatSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Entry } from '../core/manifest.ts'
 import { errnoOf, systemError } from '../disk/fault.ts'
 import { type Layout, statPath } from './layout.ts'
@@ -17,7 +16,7 @@ export type StatRecord = ReadonlyMap<string, string>
 export function stampOf(path: string): string | undefined {
   try {
     const info = lstatSync(path, { throwIfNoEntry: false })
-    return info === undefined ? undefined : [info.size, info.mtimeMs, info.ctimeMs, info.ino].join(' ')
+    return info && `${info.size} ${info.mtimeMs} ${info.ctimeMs} ${info.ino}`
   } catch (error) {
     // A file has taken the place of one of its directories.
     if (errnoOf(error) === 'ENOTDIR') return undefined
@@ -33,7 +32,7 @@ export function recordStats(
 ): string {
   return files
     .filter((entry) => entry.mode !== 'link')
-    .map(({ path }) => `${known.get(path) ?? stampOf(join(directory, path))} ${path}\n`)
+    .map(({ path }) => `${known.get(path) ?? stampOf(`${directory}/${path}`)} ${path}\n`)
     .join('')
 }
 
@@ -49,17 +48,21 @@ export function parseStats(text: string): StatRecord {
 
 /** Bytes of an installed release, as recorded when it was installed. */
 export function recordedSize(layout: Layout, directory: string): number {
-  let bytes = 0
-  for (const stamp of readRecord(layout, directory).values()) bytes += Number.parseInt(stamp, 10)
-  return bytes
+  const lines = readText(layout, directory).split('\n')
+  // What a crash cut short counts for nothing.
+  return lines.reduce((bytes, line) => bytes + (Number.parseInt(line, 10) || 0), 0)
 }
 
 /** The record of a release; empty when it is missing, so that every file is hashed. */
 export function readRecord(layout: Layout, directory: string): StatRecord {
+  return parseStats(readText(layout, directory))
+}
+
+function readText(layout: Layout, directory: string): string {
   try {
-    return parseStats(readFileSync(statPath(layout, directory), 'utf8'))
+    return readFileSync(statPath(layout, directory), 'utf8')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return new Map()
+    if (errnoOf(error) === 'ENOENT') return ''
     throw systemError(error, statPath(layout, directory))
   }
 }
