@@ -95,16 +95,26 @@ function parsePiece(value: unknown): Piece {
 
 /** Both manifests as parsed JSON; `before` is undefined for a machine that has nothing. */
 export function diffManifests(before: Fields | undefined, after: Fields): ManifestPatch {
-  // Both were read from canonical JSON: the same entry is spelled the same.
-  const old = new Map(filesOf(before).map((entry) => [pathOf(entry), JSON.stringify(entry)]))
+  const old = before === undefined ? new Map<string, string>() : spellings(before)
+  const next = spellings(after)
   const { files: _files, ...fields } = after
-  const changed: Fields[] = []
-  for (const entry of filesOf(after)) {
-    const path = pathOf(entry)
-    if (old.get(path) !== JSON.stringify(entry)) changed.push(entry)
-    old.delete(path)
+  return {
+    fields,
+    changed: filesOf(after).filter((entry) => old.get(pathOf(entry)) !== next.get(pathOf(entry))),
+    removed: [...old.keys()].filter((path) => !next.has(path)),
   }
-  return { fields, changed, removed: [...old.keys()] }
+}
+
+/** Each new release is compared with many. */
+const spelled = new WeakMap<Fields, ReadonlyMap<string, string>>()
+
+/** Entries as text by path. All were read from canonical JSON: the same entry is spelled the same. */
+function spellings(manifest: Fields): ReadonlyMap<string, string> {
+  const known = spelled.get(manifest)
+  if (known !== undefined) return known
+  const all = new Map(filesOf(manifest).map((entry) => [pathOf(entry), JSON.stringify(entry)]))
+  spelled.set(manifest, all)
+  return all
 }
 
 /**
