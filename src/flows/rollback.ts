@@ -1,10 +1,9 @@
 /** `skillsctl rollback`, `pin`, `unpin`: going to one release and staying there. */
 import type { ReleaseEntry } from '../core/channel.ts'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
 import { createHome } from '../home/layout.ts'
-import { findIntact } from '../home/place.ts'
 import { ranHere } from '../home/ran.ts'
 import { currentName, type InstalledName } from '../home/releases.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
@@ -60,9 +59,11 @@ async function goTo(
 ): Promise<SwitchReport> {
   if (target !== undefined) {
     const pinned = { pin: { version: target.version, manifest: target.manifest } }
-    const isCurrent = currentName(machine.layout)?.directory === target.directory
-    const intact = isCurrent ? target : findIntact(machine.layout, target)
-    if (intact !== undefined) return step('activate', () => switchOnDisk(machine, intact, why, pinned))
+    try {
+      return await step('activate', () => switchOnDisk(machine, target, why, pinned))
+    } catch (error) {
+      if (!isError(error, 'drift')) throw error
+    }
     step.warn(`${target.version} was edited on disk, so it is fetched anew`)
     return switchByFetching(machine, entryOfRelease(machine, target), why, pinnedTo, step)
   }

@@ -36,6 +36,13 @@ export interface Move {
   readonly git: Git | undefined
 }
 
+const WITHOUT_CLONE = {
+  flow: 'publish',
+  step: 'catch up',
+  status: 'warning',
+  message: 'no clone of the source here, so machines fetch this release whole: run this in one',
+} as const
+
 interface Described {
   readonly entry: ReleaseEntry
   /** The manifest as parsed JSON, with fields that we do not know: of thousands of files only a few are looked at. */
@@ -64,10 +71,11 @@ export async function writeCatchups(
 }
 
 async function writeAll(
-  { store }: PublisherContext,
+  { store, emit }: PublisherContext,
   { view, channel, former, entry, bytes, git }: Move,
   files: ReadonlyMap<string, WrittenFile>,
 ): Promise<void> {
+  if (git === undefined && former !== undefined) emit(WITHOUT_CLONE)
   const role = files.get(channel.role)
   if (role === undefined) return
   const next = { entry, fields: fieldsOf(bytes) }

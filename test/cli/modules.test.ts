@@ -33,7 +33,9 @@ describe('modules', () => {
   it('of --version are the parser of the command line alone', async () => {
     const { packages, modules } = await loadedBy('version', ['--version'])
     expect(packages).toEqual(['commander', 'fastest-levenshtein'])
-    expect(modules).not.toMatch(/cli\/commands|src\/(?:flows|trust|home\/(?!default-home)|store\/(?!warm|store\.ts))/)
+    expect(modules).not.toMatch(
+      /cli\/commands|src\/(?:flows|trust|home\/(?!default-home)|store\/(?!warm|store\.ts))/,
+    )
   })
 
   it('of status include no store, no signatures and no TUF', async () => {

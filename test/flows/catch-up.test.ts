@@ -1,7 +1,8 @@
 /** What a machine asks for, and what it gets, where bundles are (SPEC.md, "Catch-up"). */
 import { chmod, lstat, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { fetchCatchup } from '../../src/flows/catch-up.ts'
 import { pin, revert, verify } from '../../src/index.ts'
 import {
   createTeam,
@@ -244,3 +245,25 @@ describe('local edits', () => {
     ).toHaveLength(1)
   })
 })
+
+test('a bundle that does not come in ten seconds is none', async () => {
+  vi.useFakeTimers()
+  try {
+    const silent = { url: 'test:', get: () => new Promise<never>(() => {}), stream: never, close: () => {} }
+    const hint = { release: '0'.repeat(64), role: 3 }
+    let answered: unknown = 'nothing yet'
+    void fetchCatchup(silent, STABLE, hint, undefined).then((answer) => {
+      answered = answer
+    })
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(answered).toBe('nothing yet')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(answered).toBeUndefined()
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+const never = (): never => {
+  throw new Error('nobody asks for this')
+}

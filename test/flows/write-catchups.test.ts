@@ -178,7 +178,12 @@ describe('promote and revert', () => {
 
   test('elsewhere write bundles without contents: the archive follows', async () => {
     const { team, machine } = await waiting()
-    await promote(team.release, 'canary', STABLE, yes)
+    const warnings: (string | undefined)[] = []
+    const emit: Emit = ({ status, message }) => {
+      if (status === 'warning') warnings.push(message)
+    }
+    await promote({ ...team.release, emit }, 'canary', STABLE, yes)
+    expect(warnings).toEqual([expect.stringContaining('no clone of the source here')])
     expect(await requests(machine)).toEqual(WITH_ARCHIVE)
     expect(await machine.files()).toEqual({ [SKILL]: 'two' })
   })
