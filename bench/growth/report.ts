@@ -50,7 +50,34 @@ export function lines(checkpoints: readonly Checkpoint[]): string[] {
   const line = (row: readonly string[]): string =>
     `| ${widths.map((width, column) => (column === 0 ? (row[column] ?? '').padEnd(width) : (row[column] ?? '').padStart(width))).join(' | ')} |`
   const [head = [], ...rest] = rows
-  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rest.map(line)]
+  return [
+    line(head),
+    `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`,
+    ...rest.map(line),
+    ...verdicts(checkpoints),
+  ]
+}
+
+/** From here on everything that is kept for 90 days is there: what still grows would grow for ever. */
+const SATURATED = 1000
+const FLAT = 1.25
+
+const WATCHED: readonly (readonly [string, (checkpoint: Checkpoint) => number])[] = [
+  ['metadata of a machine that joins, bytes', ({ cold }) => metadata(cold)],
+  ['metadata of an update, bytes', ({ update }) => metadata(update)],
+  ['objects after gc', ({ after }) => after.objects],
+  ['processor time of a publish, ms', ({ last }) => median(last.map(({ processor }) => processor))],
+]
+
+function verdicts(checkpoints: readonly Checkpoint[]): string[] {
+  const early = checkpoints.find(({ count }) => count >= SATURATED)
+  const late = checkpoints.at(-1)
+  if (early === undefined || late === undefined || early === late) return []
+  return WATCHED.map(([what, of]) => {
+    const [before, after] = [of(early), of(late)]
+    const verdict = after <= before * FLAT ? 'flat' : 'GROWS'
+    return `${verdict}: ${what}: ${before.toFixed(0)} after ${early.count} publishes, ${after.toFixed(0)} after ${late.count}`
+  })
 }
 
 /** Everything but the archive. */
