@@ -55,13 +55,9 @@ function compareWithManifest({ content: { files } }: Installed, root: string, re
     const kind = driftOf(`${root}/${entry.path}`, entry, record)
     if (kind !== undefined) drift.push({ path: entry.path, kind })
   }
-  const found = [...walk(root)]
-  // As many as there should be, and each of those is there: no other is.
-  if (drift.length > 0 || found.length !== files.length) {
-    const known = new Set(files.map(({ path }) => path))
-    for (const path of found) {
-      if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
-    }
+  const known = new Set(files.map(({ path }) => path))
+  for (const path of walk(root)) {
+    if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
   }
   return drift.sort((left, right) => compareBytes(left.path, right.path))
 }
