@@ -103,6 +103,14 @@ const EDITS: readonly [string, () => void, { path: string; kind: string }[]][] =
   ],
   ['a deleted link', () => unlinkSync(at('skills/latest')), [{ path: 'skills/latest', kind: 'deleted' }]],
   [
+    'a link in the place of a directory of one file, to another of the same content',
+    () => {
+      renameSync(at('skills/b'), at('../elsewhere'))
+      symlinkSync(at('../elsewhere'), at('skills/b'))
+    },
+    [{ path: 'skills/b', kind: 'added' }],
+  ],
+  [
     'a link in the place of a file, to the same content',
     () => {
       renameSync(at('README.md'), at('skills/README.md'))
