@@ -1,6 +1,7 @@
 /** A copy of the installed release to make the next one of: the standby, or one that is made while a bundle travels. */
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import type { Catchup } from '../archive/catchup.ts'
 import type { Base } from '../archive/copy-tree.ts'
 import { isError } from '../core/errors.ts'
 import type { Layout } from '../home/layout.ts'
@@ -39,6 +40,36 @@ export async function copyInstalled(
   if (stamps !== undefined) return { base, stamps }
   const { copyTree } = await import('../archive/copy-tree.ts')
   return (await inTurns(copyTree(area.tree, base), signal)) === true ? { base, stamps } : undefined
+}
+
+export interface CopyUnderWay {
+  readonly made: Promise<BaseCopy | undefined>
+  /** Nobody writes to the staging area afterwards. */
+  end(): Promise<void>
+}
+
+/** Copies what is installed while the bundle travels that says what changed; without one there is nothing to copy for. */
+export function copyMeanwhile(
+  layout: Layout,
+  installed: InstalledName | undefined,
+  area: StagingArea,
+  catchup: Promise<Catchup | undefined> | undefined,
+): CopyUnderWay | undefined {
+  if (installed === undefined || catchup === undefined) return undefined
+  const ended = new AbortController()
+  const made = copyInstalled(layout, installed, area, ended.signal)
+  // Heard by whoever wants the copy.
+  made.catch(() => {})
+  void catchup.then((bundle) => {
+    if (bundle?.files === undefined) ended.abort()
+  })
+  return {
+    made,
+    end: async () => {
+      ended.abort()
+      await Promise.allSettled([made])
+    },
+  }
 }
 
 /** One that cannot be read is none. @throws SkillsctlError `no-space`, because a new copy needs more room */

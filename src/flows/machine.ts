@@ -1,4 +1,5 @@
 /** What every machine-side flow needs: where the home is, how to reach a store, what time it is. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Channel, type ChannelHead, parseChannel } from '../core/channel.ts'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
@@ -55,6 +56,29 @@ export async function openReader(
 ): Promise<RepositoryReader> {
   const { RepositoryReader } = await import('../trust/reader.ts')
   return RepositoryReader.open({ store, cache: trustCache(layout), pin: config.root, now: now() })
+}
+
+/** An answer that takes longer than this leaves time for something else. Milliseconds. */
+const AT_ONCE = 5
+
+/**
+ * As `openReader`, while an answer travels; of one that is there at once, most need no reading.
+ * @returns undefined when there was no time, or it failed: whoever needs a reader opens one, and hears why not
+ */
+export async function openMeanwhile(
+  machine: Machine,
+  store: ReadableStore,
+  answer: Promise<unknown>,
+): Promise<RepositoryReader | undefined> {
+  const isHere = answer.then(
+    () => true,
+    () => true,
+  )
+  if (await Promise.race([isHere, delay(AT_ONCE, false)])) return undefined
+  return openReader(machine, store).catch((error: unknown) => {
+    if (isError(error)) return undefined
+    throw error
+  })
 }
 
 /** What a verified answer of the store taught us, in the fields of the state. */

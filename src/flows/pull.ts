@@ -1,6 +1,4 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
-import { setTimeout as delay } from 'node:timers/promises'
-import type { Catchup } from '../archive/catchup.ts'
 import type { Changes } from '../core/changes.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
@@ -17,10 +15,11 @@ import { inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { noRepository, probe } from '../trust/probe.ts'
+import type { HeadHint } from '../trust/metadata.ts'
+import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
 import { activate, finishInterrupted } from './activate.ts'
-import { type BaseCopy, copyInstalled } from './base-copy.ts'
+import { copyMeanwhile } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
 import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
 import {
@@ -29,6 +28,7 @@ import {
   type Machine,
   type MachineContext,
   openMachine,
+  openMeanwhile,
   openReader,
   remember,
   rememberProblem,
@@ -114,6 +114,27 @@ async function update(
     await remember(machine, { ...learned(machine, reader, nameOf(installed)), probe: probed })
     return standing(machine, 'current')
   }
+  return follow(machine, store, { reader, answer, hint, situation, installed, probed }, options, step)
+}
+
+/** What the answer of a store that has something new is held against. */
+interface News {
+  readonly reader: RepositoryReader
+  readonly answer: Timestamp
+  readonly hint: HeadHint | undefined
+  readonly situation: Situation
+  readonly installed: InstalledName | undefined
+  readonly probed: MachineState['probe']
+}
+
+/** Bundle and next root are asked for at once; while they travel, what is installed is copied. */
+async function follow(
+  machine: Machine,
+  store: ReadableStore,
+  { reader, answer, hint, situation, installed, probed }: News,
+  options: PullOptions,
+  step: Steps,
+): Promise<PullReport> {
   const catchup = isWanted(machine, hint) ? fetchCatchup(store, machine.channel, hint, installed) : undefined
   const refreshed = step('refresh', () => reader.refresh(answer, catchup?.then(offeredBy)))
   // Heard below, once there is somewhere to work.
@@ -121,7 +142,7 @@ async function update(
   if (installed === undefined) await loadUnpacking()
   return inStaging(machine.layout, async (area) => {
     const onlyAsks = options.check === true || options.dryRun === true
-    const copy = onlyAsks ? undefined : copyMeanwhile(machine, installed, area, catchup)
+    const copy = onlyAsks ? undefined : copyMeanwhile(machine.layout, installed, area, catchup)
     try {
       await refreshed
       const found = await findTarget(machine, store, reader, installed)
@@ -140,52 +161,6 @@ async function update(
       await copy?.end()
     }
   })
-}
-
-/** An answer that takes longer than this leaves time for something else. Milliseconds. */
-const AT_ONCE = 5
-
-/** Makes ready to read an answer while it travels; of one that is there at once, most need no reading. */
-async function openMeanwhile(
-  machine: Machine,
-  store: ReadableStore,
-  answer: Promise<unknown>,
-): Promise<RepositoryReader | undefined> {
-  const here = answer.then(
-    () => true,
-    () => true,
-  )
-  return (await Promise.race([here, delay(AT_ONCE, false)])) ? undefined : openReader(machine, store)
-}
-
-interface CopyUnderWay {
-  readonly made: Promise<BaseCopy | undefined>
-  /** Nobody writes to the staging area afterwards. */
-  end(): Promise<void>
-}
-
-/** Copies what is installed while the bundle travels that says what changed. */
-function copyMeanwhile(
-  { layout }: Machine,
-  installed: InstalledName | undefined,
-  area: StagingArea,
-  catchup: Promise<Catchup | undefined> | undefined,
-): CopyUnderWay | undefined {
-  if (installed === undefined || catchup === undefined) return undefined
-  const ended = new AbortController()
-  const made = copyInstalled(layout, installed, area, ended.signal)
-  // Heard by whoever wants the copy.
-  made.catch(() => {})
-  void catchup.then((bundle) => {
-    if (bundle?.files === undefined) ended.abort()
-  })
-  return {
-    made,
-    end: async () => {
-      ended.abort()
-      await Promise.allSettled([made])
-    },
-  }
 }
 
 interface Plan {
