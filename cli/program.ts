@@ -3,7 +3,8 @@ import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { keysCommands } from './keys-program.ts'
 
-export function buildProgram(version: string): Command {
+/** @param first word of the command line: where that names a command of a machine, the others are not needed */
+export function buildProgram(version: string, first?: string): Command {
   const program = new Command('skillsctl')
     .description('Keep every machine on the same agent skills: signed, atomic, with instant rollback.')
     .version(version, '--version', 'print the version')
@@ -24,6 +25,7 @@ export function buildProgram(version: string): Command {
     })
     .addHelpText('after', '\nStart: skillsctl join <token> on a machine, skillsctl init <url> to publish.')
   machineCommands(program)
+  if (program.commands.some((command) => command.name() === first)) return program
   publishCommands(program)
   otherCommands(program)
   return program

@@ -10,7 +10,7 @@ import { usageError } from './usage.ts'
 import { version } from './version.ts'
 
 export async function runCommand(args: readonly string[]): Promise<number> {
-  const program = buildProgram(version())
+  const program = buildProgram(version(), args[0])
   try {
     await program.parseAsync(args, { from: 'user' })
     return Number(process.exitCode ?? EXIT.done)
