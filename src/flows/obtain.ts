@@ -17,6 +17,7 @@ import { syncParts, syncTree } from '../disk/sync.ts'
 import { type Layout, manifestPath } from '../home/layout.ts'
 import type { Staged } from '../home/place.ts'
 import type { StagingArea } from '../home/staging.ts'
+import { dropStandby } from '../home/standby.ts'
 import type { StatRecord } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
@@ -62,6 +63,8 @@ export async function obtain(
     }
   }
   await area.clear()
+  // It is a copy of what runs, and no bundle leads from there.
+  await dropStandby(layout, area)
   const [archive, manifest] = await step('fetch', () =>
     together(fetchArchive(store, wanted, area, step), readManifest(store, layout, wanted, shortcut)),
   )

@@ -84,7 +84,7 @@ function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch (error) {
-    if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    if (['EINVAL', 'ENOENT', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined
     throw error
   }
 }

@@ -18,8 +18,8 @@ export function stampOf(path: string): string | undefined {
     const info = lstatSync(path, { throwIfNoEntry: false })
     return info && `${info.size} ${info.mtimeMs} ${info.ctimeMs} ${info.ino}`
   } catch (error) {
-    // A file has taken the place of one of its directories.
-    if (errnoOf(error) === 'ENOTDIR') return undefined
+    // A file, or a link to itself, has taken the place of one of its directories.
+    if (['ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined
     throw error
   }
 }

@@ -151,6 +151,17 @@ const EDITS: readonly [string, () => void, { path: string; kind: string }[]][] =
       { path: 'skills/b/SKILL.md', kind: 'deleted' },
     ],
   ],
+  [
+    'a link to itself in the place of a directory',
+    () => {
+      rmSync(at('skills/b'), { recursive: true })
+      symlinkSync('b', at('skills/b'))
+    },
+    [
+      { path: 'skills/b', kind: 'added' },
+      { path: 'skills/b/SKILL.md', kind: 'deleted' },
+    ],
+  ],
   ['a file touched but equal', () => utimesSync(at('README.md'), new Date(0), new Date(0)), []],
   ['a file saved again as it was', () => save('README.md', 'hello'), []],
   [
