@@ -1,6 +1,6 @@
 /** Unfinished work. Each run has its own directory, named after its process; those of dead runs are swept. */
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
@@ -30,7 +30,7 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
     try {
       await mkdir(directory)
       await writeAndSync(join(directory, OWNER), JSON.stringify(ownIdentity()))
-      await mkdir(tree)
+      await makeRoot(tree)
     } catch (error) {
       // Ours, and we live on: nobody else would sweep it.
       await removeTree(directory)
@@ -43,10 +43,16 @@ export async function openStaging(layout: Layout): Promise<StagingArea> {
     archive: (sha256) => onDisk(directory, () => takeOverPartial(layout, directory, partialName(sha256))),
     clear: async () => {
       await removeTree(tree)
-      await onDisk(tree, () => mkdir(tree))
+      await onDisk(tree, () => makeRoot(tree))
     },
     discard: () => removeTree(directory),
   }
+}
+
+/** The root of what will be a release has the mode of its other directories, whatever the umask says. */
+async function makeRoot(tree: string): Promise<void> {
+  await mkdir(tree)
+  await chmod(tree, 0o755)
 }
 
 /** Runs `work` with a staging area of its own, and discards what is left of it. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { lutimes, mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises'
+import { lutimes, mkdir, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ownIdentity, type ProcessIdentity } from '../../src/disk/process-identity.ts'
@@ -42,6 +42,22 @@ test('a run has its own directory, and leaves nothing of it', async () => {
   await Promise.all([one.discard(), two.discard()])
   expect(staged()).toEqual([])
 })
+
+test.each([0o077, 0o000])(
+  'the root of its tree has mode 755 under umask %o, also when it was cleared',
+  async (mask) => {
+    const before = process.umask(mask)
+    try {
+      const area = await openStaging(home.layout)
+      expect((await stat(area.tree)).mode & 0o777).toBe(0o755)
+      await area.clear()
+      expect((await stat(area.tree)).mode & 0o777).toBe(0o755)
+      await area.discard()
+    } finally {
+      process.umask(before)
+    }
+  },
+)
 
 test('only what a dead run left behind is swept', async () => {
   const own = await openStaging(home.layout)
