@@ -1,9 +1,8 @@
 /** One command line, from its words to its exit code. */
 import { CommanderError } from 'commander'
-import { SkillsctlError } from '../src/core/errors.ts'
-import { errnoOf, systemError } from '../src/disk/fault.ts'
 import { globalsOf } from './define.ts'
 import { EXIT, exitOf } from './exit.ts'
+import { asFailure } from './failure.ts'
 import { Output } from './output.ts'
 import { buildProgram } from './program.ts'
 import { usageError } from './usage.ts'
@@ -24,19 +23,6 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     if (process.env['SKILLSCTL_DEBUG']) process.stderr.write(`${stackOf(failure)}\n`)
     return exitOf(failure.code)
   }
-}
-
-function asFailure(error: unknown): SkillsctlError {
-  if (error instanceof SkillsctlError) return error
-  if (errnoOf(error) !== undefined) {
-    const path = error instanceof Error && 'path' in error ? String(error.path) : 'the system'
-    return systemError(error, path)
-  }
-  return new SkillsctlError('failed', 'this is a mistake in skillsctl', {
-    found: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    hint: 'please report it, with the output of: SKILLSCTL_DEBUG=1 skillsctl …',
-    cause: error,
-  })
 }
 
 function stackOf(error: unknown): string {

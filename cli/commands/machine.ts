@@ -1,11 +1,12 @@
 /** The commands of a machine: from arguments to a flow, from its report to lines. */
 import { parseChannel } from '../../src/core/channel.ts'
-import { isError, SkillsctlError } from '../../src/core/errors.ts'
+import { SkillsctlError } from '../../src/core/errors.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
 import { EXIT, exitOfCheck } from '../exit.ts'
+import { asFailure } from '../failure.ts'
 import type { Result } from '../output.ts'
 import { confirmer } from '../prompt.ts'
 
@@ -62,14 +63,14 @@ export async function pull(cli: Cli, _args: Args, flags: PullFlags): Promise<Res
   return { ...pullResult(cli, report, flags), afterwards: isIdle ? () => getReady(cli) : undefined }
 }
 
-/** With nothing else to do, the next update is prepared. It goes without, so a failure is worth a word only. */
+/** With nothing else to do, the next update is prepared. It goes without, so any failure is worth a word only. */
 async function getReady(cli: Cli): Promise<void> {
-  const { prepareStandby } = await import('../../src/flows/standby.ts')
   try {
+    const { prepareStandby } = await import('../../src/flows/standby.ts')
     await prepareStandby(machineContext(cli))
   } catch (error) {
-    if (!isError(error)) throw error
-    cli.output.warn(`could not prepare the next update: ${error.message} (${error.subject ?? ''})`)
+    const { message, subject } = asFailure(error)
+    cli.output.warn(`could not prepare the next update: ${[message, subject].filter(Boolean).join(': ')}`)
   }
 }
 
