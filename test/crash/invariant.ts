@@ -109,23 +109,16 @@ export async function expectEditsReachable(home: string, edits: readonly Edit[])
 export async function expectNoDebris(home: string): Promise<void> {
   expect(await readdir(join(home, 'staging')), 'staging').toEqual([])
   const KNOWN = [
-    ...[
-      'config.json',
-      'current',
-      'history.jsonl',
-      'kept',
-      'manifests',
-      'releases',
-      'staging',
-      'state.json',
-      'trust',
-    ],
+    ...['config.json', 'current', 'history.jsonl', 'kept', 'manifests', 'releases', 'staging', 'standby'],
+    ...['state.json', 'trust'],
   ]
   const names = await readdir(home)
   expect(
     names.filter((name) => !KNOWN.includes(name)),
     'unknown files in the home',
   ).toEqual([])
+  if (names.includes('standby'))
+    expect((await readdir(join(home, 'standby'))).sort(), 'standby').toEqual(['base', 'stat', 'tree'])
   const releases = await readdir(join(home, 'releases'))
   const records = await readdir(join(home, 'manifests'))
   expect(records.sort(), 'records beside releases').toEqual(

@@ -1,6 +1,6 @@
 /** The real command line, killed at random moments. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { join as joinRepository, pull, rollback } from '../../src/index.ts'
+import { join as joinRepository, prepareStandby, pull, rollback } from '../../src/index.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
 import { EVERYTHING } from './kill.ts'
@@ -27,7 +27,17 @@ function* randoms(seed: number): Generator<number, never> {
   }
 }
 
-const COMMANDS = [
+interface Command {
+  readonly name: string
+  readonly scene: () => Scene
+  /** How it finds the scene. */
+  readonly restore?: (scene: Scene) => Promise<void>
+  readonly args: () => string[]
+  readonly kills: number
+  readonly verify: (scene: Scene) => Promise<void>
+}
+
+const COMMANDS: readonly Command[] = [
   {
     name: 'pull',
     scene: () => follower,
@@ -36,6 +46,35 @@ const COMMANDS = [
     verify: async (scene: Scene) => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()
+      expect((await pull(scene.machine())).problem).toBeUndefined()
+      expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+    },
+  },
+  {
+    name: 'pull, with a standby,',
+    scene: () => follower,
+    restore: (scene) => scene.restoreReady(),
+    args: () => ['pull'],
+    kills: EVERYTHING ? 80 : 2,
+    verify: async (scene: Scene) => {
+      expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
+      await scene.minutesPass()
+      expect((await pull(scene.machine())).problem).toBeUndefined()
+      expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+    },
+  },
+  {
+    name: 'pull, with nothing new,',
+    scene: () => publisher,
+    restore: (scene) => scene.restoreInstalled(),
+    args: () => ['pull'],
+    kills: EVERYTHING ? 80 : 2,
+    verify: async (scene: Scene) => {
+      expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(4))
+      await scene.minutesPass()
+      expect((await pull(scene.machine())).outcome).toBe('current')
+      expect(await prepareStandby(scene.machine())).toBe(true)
+      await scene.publish(scene.publisher(), scene.release(5).commit)
       expect((await pull(scene.machine())).problem).toBeUndefined()
       expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
     },
@@ -75,7 +114,7 @@ const COMMANDS = [
 
 describe.each(COMMANDS)(
   'skillsctl $name, killed at random moments',
-  ({ name, scene, args, kills, verify }) => {
+  ({ name, scene, restore = (found) => found.restore(), args, kills, verify }) => {
     test(`${kills} times, leaves old or new, and the next run ends well`, async () => {
       const { home, token, git, temporary } = scene()
       const run = (killAfter?: number) =>
@@ -84,7 +123,7 @@ describe.each(COMMANDS)(
           env: { SKILLSCTL_HOME: home, SKILLSCTL_TOKEN: token, SKILLSCTL_KEY: KEYS.ci, TMPDIR: temporary },
           ...(killAfter === undefined ? {} : { killAfter }),
         })
-      await scene().restore()
+      await restore(scene())
       const started = performance.now()
       expect(await run()).toMatchObject({ code: 0 })
       const whole = performance.now() - started
@@ -92,7 +131,7 @@ describe.each(COMMANDS)(
       for (let kill = 1; kill <= kills; kill++) {
         // Loading the program takes the first part of it, in which nothing can go wrong.
         const after = Math.round(whole * (0.2 + 0.85 * random.next().value))
-        await scene().restore()
+        await restore(scene())
         const { killed, code, stderr } = await run(after)
         try {
           if (!killed) expect(code, stderr).toBe(0)

@@ -19,6 +19,7 @@ import {
   type PublisherContext,
   parseChannel,
   parseSecretKey,
+  prepareStandby,
   publish,
   pull,
   renew,
@@ -153,6 +154,13 @@ export class Scene {
       const record = recordStats(join(layout.releases, directory), content.files)
       await writeFile(statPath(layout, directory), record)
     }
+  }
+
+  /** As `restoreInstalled`, and an idle pull has made a standby. */
+  async restoreReady(): Promise<void> {
+    await this.restoreInstalled()
+    if (!(await prepareStandby(this.machine())))
+      throw new Error('no standby was made: is the disk nearly full?')
   }
 
   /** For the temporary files of victims. */

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { parseChannel, pull, releases } from '../../src/index.ts'
 import { EVERYTHING } from '../concurrency/crowd.ts'
 import { CLI, runProcess } from '../support/victim.ts'
-import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
+import { expectHistoryConsistent, expectNoDebris, treeOnDisk, whatRuns } from './invariant.ts'
 import { KEYS, Scene } from './scene.ts'
 
 const CROWD = EVERYTHING ? 16 : 4
@@ -32,6 +32,19 @@ test(`${CROWD} pulls of one home at once all end well, and activate the release 
   expect(
     history.split('\n').filter((line) => line.includes(`"to":"${scene.release(5).version}"`)),
   ).toHaveLength(1)
+})
+
+test(`${CROWD} pulls at once of a home with one standby all end well, and so do as many that make the next one`, async () => {
+  scene = await Scene.build({ ahead: true })
+  await scene.restoreReady()
+  for (const { code, stderr } of await crowd('pull')) expect(code, stderr).toBe(0)
+  expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+  for (const { code, stderr } of await crowd('pull'))
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
+  expect(await treeOnDisk(join(scene.home, 'standby/tree'))).toEqual(scene.release(5).tree)
+  await expectNoDebris(scene.home)
+  await expectHistoryConsistent(scene.home)
 })
 
 test(`${CROWD} publishers of one commit at once all end well, and make one release`, async () => {

@@ -28,6 +28,14 @@ const publisher = async () => ({
 const flows = {
   join: () => skillsctl.join(machine(), job.token),
   pull: () => skillsctl.pull(machine()),
+  /** What the command line does when nothing is new. */
+  idle: async () => {
+    const report = await skillsctl.pull(machine())
+    globalThis.victimStep?.('standby')
+    await skillsctl.prepareStandby(machine())
+    return report
+  },
+  standby: async () => void (await skillsctl.prepareStandby(machine())),
   rollback: () => skillsctl.rollback(machine(), job.version),
   verify: () => skillsctl.verify(machine(), { repair: true }),
   publish: async () =>
