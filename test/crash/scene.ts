@@ -7,9 +7,6 @@ import { chmod, lutimes, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { statPath } from '../../src/home/layout.ts'
-import { listInstalled } from '../../src/home/releases.ts'
-import { recordStats } from '../../src/home/stat-record.ts'
 import {
   Git,
   join as joinRepository,
@@ -30,6 +27,7 @@ import type { Store } from '../../src/store/store.ts'
 import { formatSecretKey } from '../../src/trust/key.ts'
 import { createRepository, type RootDigest } from '../../src/trust/root.ts'
 import { encodeToken } from '../../src/trust/token.ts'
+import { recordAsInstalled } from '../support/as-installed.ts'
 import { foreignUrl } from '../support/foreign-store.ts'
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts'
 import { type Edit, type Release, treeOfCommit } from './invariant.ts'
@@ -149,11 +147,7 @@ export class Scene {
   /** As `restore`, as if everything had been installed where it lies now: a copied file counts as edited otherwise. */
   async restoreInstalled(): Promise<void> {
     await this.restore()
-    const layout = layoutOf(this.home)
-    for (const { directory, content } of listInstalled(layout)) {
-      const record = recordStats(join(layout.releases, directory), content.files)
-      await writeFile(statPath(layout, directory), record)
-    }
+    await recordAsInstalled(layoutOf(this.home))
   }
 
   /** As `restoreInstalled`, and an idle pull has made a standby. */

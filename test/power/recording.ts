@@ -21,14 +21,16 @@ export interface Situation {
   readonly edits: readonly Edit[]
   /** What is to run in the end. */
   readonly round: number
+  /** How the scene is laid out. */
+  readonly restore?: () => Promise<void>
 }
 
 /** Lays the scene out, records what `run` does, and sees that it did it. */
 export async function recordOn(
-  { scene, home, edits, round }: Situation,
+  { scene, home, edits, round, restore = () => scene.restore() }: Situation,
   run: () => Promise<readonly Call[]>,
 ): Promise<Recording> {
-  await scene.restore()
+  await restore()
   const met = await snapshot(scene.at('.'))
   const before = await shapesIn(home)
   const calls = await run()
