@@ -60,9 +60,13 @@ export function copyMeanwhile(
   const made = copyInstalled(layout, installed, area, ended.signal)
   // Heard by whoever wants the copy.
   made.catch(() => {})
-  void catchup.then((bundle) => {
-    if (bundle?.files === undefined) ended.abort()
-  })
+  catchup.then(
+    (bundle) => {
+      if (bundle?.files === undefined) ended.abort()
+    },
+    // Heard by whoever wants the bundle.
+    () => ended.abort(),
+  )
   return {
     made,
     end: async () => {

@@ -39,15 +39,18 @@ const EFFECTS: Readonly<Record<string, readonly Effect[]>> = {
   symlink: ['grows', 'changes'],
   link: ['grows', 'changes'],
   cp: ['opens', 'grows', 'changes'],
+  copyFile: ['opens', 'grows', 'changes'],
   rename: ['changes'],
   rm: ['changes'],
   rmdir: ['changes'],
+  unlink: ['changes'],
   chmod: ['changes'],
   fchmod: ['changes'],
   truncate: ['changes'],
   stat: ['reads'],
   lstat: ['reads'],
   readlink: ['reads'],
+  statfs: ['reads'],
   read: ['reads'],
 }
 

@@ -9,6 +9,7 @@ import {
   listKeys,
   type PublisherContext,
   pin,
+  prepareStandby,
   promote,
   pull,
   releases,
@@ -42,6 +43,7 @@ const anyVersion = ({ world, dice }: Round): string => dice.pick(world.releases)
 
 const MACHINE: readonly Omit<Operation, 'side'>[] = [
   { name: 'pull', may: [], run: async ({ machine }) => (await pull(machine)).problem },
+  { name: 'prepare', may: [], run: async ({ machine }) => void (await prepareStandby(machine, 0)) },
   { name: 'check', may: [], run: async ({ machine }) => (await pull(machine, { check: true })).problem },
   { name: 'rollback', may: ['absent'], run: async ({ machine }) => void (await rollback(machine)) },
   {
