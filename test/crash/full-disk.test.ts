@@ -1,16 +1,20 @@
 /** A full disk, on a real and tiny file system: nothing breaks, it is said, and it works once there is room. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { join as joinRepository, pull } from '../../src/index.ts'
+import { join as joinRepository, layoutOf, prepareStandby, pull } from '../../src/index.ts'
+import { recordAsInstalled } from '../support/as-installed.ts'
 import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
 import { EVERYTHING } from './kill.ts'
 import { Scene } from './scene.ts'
 
 const PAGE = 4096
+/** Where the next release comes from. */
+type Source = 'an archive' | 'a bundle'
+
 const COPY = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true }
 
 /** Whether we may mount; an ordinary user may not, and these tests are skipped. */
@@ -51,10 +55,18 @@ describe.skipIf(!mayMount())('a pull into a full disk (skipped where mount(8) is
     rmdirSync(disk)
   })
 
+  async function fillBut(pages: number): Promise<void> {
+    const { bavail, bsize } = await statfs(disk)
+    const ballast = bavail * bsize - pages * PAGE
+    await writeFile(join(disk, 'ballast'), Buffer.alloc(Math.max(ballast, 0), 1))
+  }
+
   /** A pull with just so much room, and another one with plenty. @returns whether the first one failed */
-  async function pullWithin(fill: () => Promise<unknown>): Promise<boolean> {
+  async function pullWithin(fill: () => Promise<unknown>, from: Source): Promise<boolean> {
     await rm(home, { recursive: true, force: true })
     cpSync(template, home, COPY)
+    // A home that was copied counts as edited, and follows no bundle.
+    if (from === 'a bundle') await recordAsInstalled(layoutOf(home))
     await fill()
     const report = await pull(scene.machine({ home }))
     const failed = report.outcome === 'failed'
@@ -71,11 +83,16 @@ describe.skipIf(!mayMount())('a pull into a full disk (skipped where mount(8) is
     return failed
   }
 
-  async function expectFailuresUpTo(most: number, step: number, fill: (room: number) => Promise<unknown>) {
+  async function expectFailuresUpTo(
+    most: number,
+    step: number,
+    fill: (room: number) => Promise<unknown>,
+    from: Source,
+  ) {
     const outcomes: boolean[] = []
     for (let room = 0; room <= most; room += step) {
       try {
-        outcomes.push(await pullWithin(() => fill(room)))
+        outcomes.push(await pullWithin(() => fill(room), from))
       } catch (error) {
         throw new Error(`with room for ${room}: ${error}`, { cause: error })
       }
@@ -84,19 +101,39 @@ describe.skipIf(!mayMount())('a pull into a full disk (skipped where mount(8) is
     expect(outcomes.at(-1), 'with enough room').toBe(false)
   }
 
-  test('fails as no-space wherever the bytes run out, and works once there is room', async () => {
-    await expectFailuresUpTo(260, EVERYTHING ? 1 : 40, async (pages) => {
-      const { bavail, bsize } = await statfs(disk)
-      const ballast = bavail * bsize - pages * PAGE
-      await writeFile(join(disk, 'ballast'), Buffer.alloc(Math.max(ballast, 0), 1))
-    })
+  test('a standby for which there is no room fails as no-space and leaves nothing', async () => {
+    const context = scene.machine({ home })
+    const outcomes: string[] = []
+    for (let pages = 0; pages <= 200; pages += EVERYTHING ? 1 : 20) {
+      await rm(home, { recursive: true, force: true })
+      cpSync(template, home, COPY)
+      await recordAsInstalled(context.layout)
+      // Its own judgement: so small a disk has better uses.
+      expect(await prepareStandby(context)).toBe(false)
+      await fillBut(pages)
+      const outcome = await prepareStandby(context, Number.NEGATIVE_INFINITY).catch(({ code }) => code)
+      outcomes.push(String(outcome))
+      expect(await whatRuns(home, scene.releases)).toBe(scene.release(4))
+      expect(existsSync(context.layout.standby)).toBe(outcome === true)
+      await expectNoDebris(home)
+      await rm(join(disk, 'ballast'))
+    }
+    expect([...new Set(outcomes)]).toEqual(['no-space', 'true'])
   })
 
+  test.each<Source>(['an archive', 'a bundle'])(
+    'fails as no-space wherever the bytes run out with %s, and works once there is room',
+    async (from) => {
+      await expectFailuresUpTo(260, EVERYTHING ? 1 : 40, fillBut, from)
+    },
+  )
+
   test('fails as no-space wherever the inodes run out, and works once there are some', async () => {
-    await expectFailuresUpTo(60, EVERYTHING ? 1 : 10, async (inodes) => {
+    const fill = async (inodes: number): Promise<void> => {
       await mkdir(join(disk, 'ballast'))
       const { ffree } = await statfs(disk)
       for (let count = 0; count < ffree - inodes; count++) mkdirSync(join(disk, 'ballast', String(count)))
-    })
+    }
+    await expectFailuresUpTo(60, EVERYTHING ? 1 : 10, fill, 'an archive')
   })
 })
