@@ -12,25 +12,28 @@ import { warmUp } from '../src/store/warm.ts'
 const FIRST_CONNECTIONS = 3
 
 export async function preconnect(args: readonly string[]): Promise<void> {
+  const command = commandOf(args)
+  if (command !== 'pull' && command !== 'join') return
   if (args.includes('--help') || args.includes('-h')) return
   try {
-    const isFirst = args.includes('join')
-    const store = isFirst
-      ? joining(args)
-      : args.includes('pull')
-        ? read(args, 'config.json').store
-        : undefined
+    const known = read(args, 'config.json').store
+    const store = known ?? (command === 'join' ? joining(args) : undefined)
     if (typeof store !== 'string' || !/^https?:/.test(store)) return
     // Connecting takes a round trip, in which the rest of what asking needs is loaded.
     warmUp(store)
     const { askEarly } = await import('../src/store/early.ts')
-    const etag = isFirst ? undefined : read(args, 'state.json').probe?.etag
+    const etag = known === undefined ? undefined : read(args, 'state.json').probe?.etag
     // Who finds something new asks for two things at once. But over TLS, connecting costs more than asking.
-    const connections = isFirst ? FIRST_CONNECTIONS : store.startsWith('http:') ? 1 : 0
+    const connections = known === undefined ? FIRST_CONNECTIONS : store.startsWith('http:') ? 1 : 0
     askEarly(store, POINTER, typeof etag === 'string' && etag !== '' ? etag : undefined, connections)
   } catch {
     // Not joined yet, or not readable: the command says so.
   }
+}
+
+/** The first word that is neither a flag nor the value of one that comes before commands. */
+function commandOf(args: readonly string[]): string | undefined {
+  return args.find((arg, index) => !arg.startsWith('-') && args[index - 1] !== '--home')
 }
 
 /** Fields of a file in the home; none when it is not there. */
@@ -49,9 +52,11 @@ function joining(args: readonly string[]): unknown {
   return token === undefined ? where : JSON.parse(Buffer.from(token, 'base64url').toString('utf8')).store
 }
 
+/** @throws TypeError when there is none after the flag */
 function homeOf(args: readonly string[]): string {
   const flag = args.findIndex((arg) => arg === '--home' || arg.startsWith('--home='))
   if (flag < 0) return defaultHome(process.env)
-  const [, value] = /^--home=(.*)$/s.exec(args[flag] ?? '') ?? []
-  return value ?? args[flag + 1] ?? ''
+  const [, value = args[flag + 1]] = /^--home=(.*)$/s.exec(args[flag] ?? '') ?? []
+  if (value === undefined) throw new TypeError('--home of what?')
+  return value
 }

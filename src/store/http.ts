@@ -60,19 +60,26 @@ class HttpStore implements ReadableStore {
       maxBytes,
       this.partsFor(maxBytes - start),
     )
-    const rest = others.map((part) => this.ask(key, part))
-    const response = await this.ask(key, first)
-    const isPart = response.statusCode === 206 && startsAt(response) === first.start
-    if (isPart && (first.start > 0 || first.end !== undefined)) {
-      const begin = this.body(response, key, (first.end ?? maxBytes) - first.start, 206)
-      if (others.length === 0) return { kind: 'found', chunks: begin }
-      const parts = others.map((part, index) => this.part(key, part, maxBytes, rest[index]))
-      return { kind: 'found', chunks: joined([whole(begin, first, key), ...parts]) }
+    const ended = new AbortController()
+    const rest = others.map((part) => ({ part, asked: this.ask(key, part, ended.signal) }))
+    try {
+      const response = await this.ask(key, first)
+      if (rest.length > 0 && isExactly(response, first)) {
+        const begin = this.whole(response, key, first, maxBytes)
+        const parts = rest.map(({ part, asked }) => this.part(asked, key, part, maxBytes))
+        return { kind: 'found', chunks: before(joined([begin, ...parts]), () => ended.abort()) }
+      }
+      // A server that knows no ranges, or not their ends, sends everything at once.
+      ended.abort()
+      if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
+      if (response.statusCode === 206 && rangeOf(response)?.start === start)
+        return { kind: 'found', chunks: this.body(response, key, maxBytes - start, 206) }
+      return { kind: 'found', chunks: skip(this.body(response, key, maxBytes, 200), start, key) }
+    } catch (error) {
+      // Connections are few, and nobody will read these.
+      ended.abort()
+      throw error
     }
-    // A server that knows no ranges sends everything at once.
-    for (const answer of rest) void answer.then((unwanted) => unwanted.destroy())
-    if (isAbsent(response)) return this.finish(response, { kind: 'absent' })
-    return { kind: 'found', chunks: skip(this.body(response, key, maxBytes, 200), start, key) }
   }
 
   /** In parts, when the way is long: each connection starts slowly, and sends twice as much with each round trip. */
@@ -82,25 +89,40 @@ class HttpStore implements ReadableStore {
   }
 
   private async *part(
+    asked: Promise<http.IncomingMessage>,
     key: string,
     part: Part,
     maxBytes: number,
-    asked: Promise<http.IncomingMessage> | undefined,
   ): AsyncGenerator<Buffer> {
-    const response = await (asked ?? this.ask(key, part))
-    if (response.statusCode !== 206 || startsAt(response) !== part.start) {
+    const response = await asked
+    if (!isExactly(response, part)) {
       response.destroy()
       // From here on without.
       this.roundTrip = 0
-      throw cutShort(`${this.url}/${key}`)
+      throw cutShort(this.subject(key))
     }
-    const body = this.body(response, key, (part.end ?? maxBytes) - part.start, 206)
-    yield* whole(body, { start: part.start, end: part.end ?? maxBytes }, `${this.url}/${key}`)
+    yield* this.whole(response, key, part, maxBytes)
   }
 
-  private ask(key: string, { start, end }: Part): Promise<http.IncomingMessage> {
+  /** The part that was asked for; one that ends early is a broken connection. */
+  private async *whole(
+    response: http.IncomingMessage,
+    key: string,
+    { start, end }: Part,
+    maxBytes: number,
+  ): AsyncGenerator<Buffer> {
+    let left = (end ?? maxBytes) - start
+    for await (const chunk of this.body(response, key, left, 206)) {
+      left -= chunk.length
+      yield chunk
+    }
+    if (left > 0) throw cutShort(this.subject(key))
+  }
+
+  private ask(key: string, { start, end }: Part, signal?: AbortSignal): Promise<http.IncomingMessage> {
     const range = `bytes=${start}-${end === undefined ? '' : end - 1}`
-    const answer = this.answer(key, undefined, start === 0 && end === undefined ? {} : { range })
+    const headers = start === 0 && end === undefined ? {} : { range }
+    const answer = this.answer(key, undefined, headers, signal)
     // Heard when its turn comes.
     answer.catch(() => {})
     return answer
@@ -112,7 +134,8 @@ class HttpStore implements ReadableStore {
     this.agent.destroy()
   }
 
-  private async *body(
+  /** @throws SkillsctlError at once for an answer without the object */
+  private body(
     response: http.IncomingMessage,
     key: string,
     maxBytes: number,
@@ -121,19 +144,31 @@ class HttpStore implements ReadableStore {
     const status = response.statusCode ?? 0
     if (status !== expected) {
       drain(response)
-      throw refusedBy(status, `${this.url}/${key}`)
+      throw refusedBy(status, this.subject(key))
     }
     const promised = Number(response.headers['content-length'] ?? Number.NaN)
     if (promised > maxBytes) {
       response.destroy()
       throw tooLong(key, maxBytes)
     }
+    return this.chunks(response, key, maxBytes)
+  }
+
+  private async *chunks(
+    response: http.IncomingMessage,
+    key: string,
+    maxBytes: number,
+  ): AsyncGenerator<Buffer> {
     try {
       yield* patient(capped(response, maxBytes, key), key)
     } catch (error) {
       response.destroy()
-      throw networkError(error, `${this.url}/${key}`)
+      throw networkError(error, this.subject(key))
     }
+  }
+
+  private subject(key: string): string {
+    return `${this.url}/${key}`
   }
 
   private finish<T>(response: http.IncomingMessage, answer: T): T {
@@ -146,14 +181,15 @@ class HttpStore implements ReadableStore {
     key: string,
     early: Sent | undefined,
     headers: http.OutgoingHttpHeaders,
+    signal?: AbortSignal,
   ): Promise<http.IncomingMessage> {
     if (key.split('/').some((name) => name === '..' || name === '.')) {
       throw new SkillsctlError('refused', 'this key leaves the store', { subject: key })
     }
-    const { request, answer } = early ?? send(this.base, key, this.agent, headers)
+    const { request, answer } = early ?? send(this.base, key, this.agent, headers, signal)
     const asked = performance.now()
     if (early === undefined) request.on('response', () => this.learn(performance.now() - asked))
-    return within(answer, ANSWER_MS, `${this.url}/${key}`).catch((error: unknown) => {
+    return within(answer, ANSWER_MS, this.subject(key)).catch((error: unknown) => {
       request.destroy()
       throw error
     })
@@ -216,24 +252,25 @@ function refusedBy(status: number, subject: string): SkillsctlError {
   return new SkillsctlError('unreachable', message, { subject, found, hint })
 }
 
-/** First byte of a partial answer: some servers answer with another range than they were asked for. */
-function startsAt({ headers }: http.IncomingMessage): number | undefined {
-  const [, start] = /^bytes (\d+)-/.exec(headers['content-range'] ?? '') ?? []
-  return start === undefined ? undefined : Number(start)
+/** First and last byte of a partial answer: some servers answer with another range than they were asked for. */
+function rangeOf({ headers }: http.IncomingMessage): { start: number; last: number } | undefined {
+  const [, start, last] = /^bytes (\d+)-(\d+)/.exec(headers['content-range'] ?? '') ?? []
+  return start === undefined ? undefined : { start: Number(start), last: Number(last) }
 }
 
-/** Passes a part on; one that ends early is a broken connection. */
-async function* whole(
-  chunks: AsyncIterable<Buffer>,
-  { start, end = start }: Part,
-  subject: string,
-): AsyncGenerator<Buffer> {
-  let left = end - start
-  for await (const chunk of chunks) {
-    left -= chunk.length
-    yield chunk
+/** Whether this is the part that was asked for. Of an open one, the beginning: how long it is shows as it arrives. */
+function isExactly(response: http.IncomingMessage, { start, end }: Part): boolean {
+  const range = response.statusCode === 206 ? rangeOf(response) : undefined
+  return range?.start === start && (end === undefined || range.last === end - 1)
+}
+
+/** Passes chunks on, and says when nobody wants any more. */
+async function* before(chunks: AsyncIterable<Buffer>, after: () => void): AsyncGenerator<Buffer> {
+  try {
+    yield* chunks
+  } finally {
+    after()
   }
-  if (left > 0) throw cutShort(subject)
 }
 
 function cutShort(subject: string): SkillsctlError {
