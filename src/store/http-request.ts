@@ -43,7 +43,11 @@ export function send(
     signal,
   })
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
-    request.on('response', resolve)
+    request.on('response', (response) => {
+      // Whoever reads it hears of it; nobody may.
+      response.on('error', () => {})
+      resolve(response)
+    })
     request.on('error', (error) => reject(networkError(error, `${publicAddress(base)}/${key}`)))
   })
   return { request, answer }

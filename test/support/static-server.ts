@@ -23,6 +23,12 @@ export type StaticFault =
   | { readonly kind: 'ignore-range' }
   /** A part again, and honestly labelled, but from the first byte on: not the part that was asked for. */
   | { readonly kind: 'wrong-range' }
+  /** Everything from the first byte that was asked for, beyond the last one. */
+  | { readonly kind: 'ignore-end' }
+  /** So many bytes of the part, honestly labelled. */
+  | { readonly kind: 'smaller-range'; readonly bytes: number }
+  /** Labelled as it was asked for, but so many bytes more (or fewer). */
+  | { readonly kind: 'other-length'; readonly more: number }
 
 export interface StaticRequest {
   readonly method: string
@@ -38,12 +44,15 @@ export interface LoggedStaticRequest extends StaticRequest {
 }
 
 export interface StaticServerOptions {
-  readonly fault?: (request: StaticRequest) => StaticFault | undefined
+  /** Before the answer, which waits for it. */
+  readonly fault?: (request: StaticRequest) => StaticFault | undefined | Promise<StaticFault | undefined>
 }
 
 export interface StaticServer {
   readonly url: string
   readonly requests: LoggedStaticRequest[]
+  /** Resolves once nobody waits for an answer, or the rest of one. */
+  idle(): Promise<void>
   close(): Promise<void>
 }
 
@@ -55,7 +64,7 @@ export async function startStaticServer(
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const request = parseRequest(message)
-    const injected = fault?.(request)
+    const injected = await fault?.(request)
     if (injected?.kind === 'drop') message.socket.destroy()
     else if (injected?.kind === 'status') respond(response, injected.status)
     else if (injected?.kind === 'redirect') respond(response, 302, { location: injected.location })
@@ -64,7 +73,10 @@ export async function startStaticServer(
     requests.push({ ...request, status: injected?.kind === 'drop' ? 0 : response.statusCode })
   }
 
+  const underWay = new Set<ServerResponse>()
   const server = createServer((message, response) => {
+    underWay.add(response)
+    response.on('close', () => underWay.delete(response))
     answer(message, response).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : String(error))
       response.destroy()
@@ -76,6 +88,9 @@ export async function startStaticServer(
   return {
     url: `http://127.0.0.1:${address.port}`,
     requests,
+    async idle() {
+      for (const response of underWay) await new Promise((resolve) => response.once('close', resolve))
+    },
     close() {
       return new Promise((resolve, reject) => {
         server.close((error) => (error === undefined ? resolve() : reject(error)))
@@ -99,33 +114,53 @@ function sendObject(
   if (method !== 'GET' && method !== 'HEAD') respond(response, 405)
   else if (object === undefined) respond(response, 404)
   else if (headers['if-none-match'] === object.etag) respond(response, 304, { etag: object.etag })
-  else sendBody(response, object, fault?.kind === 'ignore-range' ? 0 : rangeStart(headers.range), fault)
+  else sendBody(response, object, fault?.kind === 'ignore-range' ? undefined : rangeOf(headers.range), fault)
 }
 
 function sendBody(
   response: ServerResponse,
   { body, etag }: StaticObject,
-  start: number,
+  range: Range | undefined,
   fault: StaticFault | undefined,
 ): void {
-  if (start > 0 && start >= body.length) {
+  if (range !== undefined && range.start >= body.length) {
     respond(response, 416, { 'content-range': `bytes */${body.length}` })
     return
   }
-  const first = fault?.kind === 'wrong-range' ? 0 : start
-  const wanted = body.subarray(first)
-  const range = { 'content-range': `bytes ${first}-${body.length - 1}/${body.length}` }
-  const headers = { etag, 'content-length': wanted.length, ...(start > 0 ? range : {}) }
-  response.writeHead(start > 0 ? 206 : 200, headers)
+  const { start, end } = sentRange(range ?? { start: 0 }, body.length, fault)
+  const wanted = partOf(body, start, end, fault)
+  const headers = { etag, 'content-length': wanted.length }
+  if (range === undefined) response.writeHead(200, headers)
+  else response.writeHead(206, { ...headers, 'content-range': `bytes ${start}-${end - 1}/${body.length}` })
   if (fault?.kind === 'truncated') response.write(wanted.subarray(0, fault.after), () => response.destroy())
   else if (fault?.kind === 'stalled') response.write(wanted.subarray(0, fault.after))
   else response.end(wanted)
 }
 
-/** Only open ranges, which is all that resuming needs; others are ignored, as the protocol allows. */
-function rangeStart(header: string | undefined): number {
-  const match = /^bytes=(\d+)-$/.exec(header ?? '')
-  return match === null ? 0 : Number(match[1])
+interface Range {
+  readonly start: number
+  /** After the last byte; the end of the object when it is left out. */
+  readonly end?: number
+}
+
+function rangeOf(header: string | undefined): Range | undefined {
+  const [, start, last = ''] = /^bytes=(\d+)-(\d*)$/.exec(header ?? '') ?? []
+  if (start === undefined) return undefined
+  return { start: Number(start), ...(last === '' ? {} : { end: Number(last) + 1 }) }
+}
+
+/** What the answer says that it holds. */
+function sentRange(range: Range, size: number, fault: StaticFault | undefined): Required<Range> {
+  const { start, end = size } = range
+  if (fault?.kind === 'wrong-range') return { start: 0, end: Math.min(end, size) }
+  if (fault?.kind === 'ignore-end') return { start, end: size }
+  if (fault?.kind === 'smaller-range') return { start, end: start + fault.bytes }
+  return { start, end: Math.min(end, size) }
+}
+
+function partOf(body: Buffer, start: number, end: number, fault: StaticFault | undefined): Buffer {
+  const more = fault?.kind === 'other-length' ? fault.more : 0
+  return Buffer.concat([body.subarray(start, end + Math.min(more, 0)), Buffer.alloc(Math.max(more, 0))])
 }
 
 /** Writes as fast as the other side reads, until it hangs up. */
