@@ -97,30 +97,37 @@ export class TarReader {
   private takeHeader(block: Buffer): void {
     const header = decodeHeader(block)
     if (header === undefined) {
+      if (Object.keys(this.described).length > 0) throw malformed('a member is described that never comes')
       this.ended = true
       return
     }
     if (this.ended) throw malformed('the archive goes on after its end')
     const description = DESCRIPTIONS.get(header.type)
-    if (description === undefined) this.beginMember({ ...header, ...this.described })
+    if (description === undefined) this.beginMember(header)
     else this.beginDescription(description, header.size)
   }
 
-  private beginMember({ path, type, size, target }: TarHeader): void {
+  private beginMember(header: TarHeader): void {
+    const { path, type, size, target } = { ...header, ...this.described }
     this.described = {}
     const kind = KINDS.get(type)
     if (kind === undefined)
       throw hostile('refused', 'the archive holds a member of a kind that is never packed', path, type)
     if (!Number.isSafeInteger(size) || size < 0 || (kind === 'link' && size > 0))
       throw hostile('corrupt', 'a member has a size that it cannot have', path, String(size))
+    // Readers differ about these: to some they are directories, or nothing.
+    if (path === '' || path.endsWith('/') || (kind === 'link') === (header.target === ''))
+      throw hostile('refused', 'a member is neither a file nor a link', path, target)
     this.begin(size)
-    this.members.begin({ path, type: kind, size, target: kind === 'link' ? target : '' })
+    this.members.begin({ path, type: kind, size, target })
     if (size === 0) this.members.end()
   }
 
   private beginDescription(read: Description, size: number): void {
     if (size > LONGEST_DESCRIPTION)
       throw hostile('refused', 'the archive holds a name that is longer than any', `${size} bytes`)
+    // Some readers take it for the size of this description.
+    if (this.described.size !== undefined) throw malformed('a size is followed by another description')
     this.begin(size)
     if (size > 0) this.description = { read, pieces: [] }
   }

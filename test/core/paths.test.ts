@@ -48,6 +48,43 @@ describe('paths', () => {
     )
   })
 
+  describe('that are plain, and pass at once,', () => {
+    /** A harmless name that is not plain: beside it, every name has to pass the whole rule. */
+    const passes = (path: string): boolean => pathProblem(`~/${path}`) === undefined
+
+    test('pass the whole rule: every short one of what matters', () => {
+      const LETTERS = [...'aG-_./ ~:\\\n1é', 'con', 'Nul', 'com1', 'lpt¹', '.git', 'git~1']
+      const wrong: string[] = []
+      const look = (path: string, more: number): void => {
+        if ((pathProblem(path) === undefined) !== passes(path)) wrong.push(path)
+        if (more > 0) for (const letter of LETTERS) look(path + letter, more - 1)
+      }
+      look('', 4)
+      expect(wrong).toEqual([])
+    })
+
+    test('pass the whole rule: longer ones', () => {
+      const letter = fc.constantFrom(...'abz09-_./', '..', '/', 'con', 'AUX', 'com0', 'lpt9', ' ', 'é', '$')
+      const short = fc.array(letter, { maxLength: 40 }).map((letters) => letters.join(''))
+      const long = fc.tuple(fc.integer({ min: 250, max: 260 }), short)
+      const path = fc.oneof(
+        short,
+        long.map(([length, end]) => 'n'.repeat(length) + end),
+        long.map(([length, end]) => `${'d/'.repeat(length)}${end}`),
+      )
+      fc.assert(
+        // The longest path is two bytes shorter beside another name.
+        fc.property(
+          path.filter(({ length }) => length < LONGEST_PATH - 100),
+          (text) => {
+            expect(pathProblem(text) === undefined).toBe(passes(text))
+          },
+        ),
+        { numRuns: 3000 },
+      )
+    })
+  })
+
   test('are measured in bytes of UTF-8', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 }), (name) => {
