@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
+import { isIPv6 } from 'node:net'
 
 /** A plain web server in front of objects, with ETag, If-None-Match and Range, that misbehaves on demand. */
 
@@ -46,6 +48,10 @@ export interface LoggedStaticRequest extends StaticRequest {
 export interface StaticServerOptions {
   /** Before the answer, which waits for it. */
   readonly fault?: (request: StaticRequest) => StaticFault | undefined | Promise<StaticFault | undefined>
+  /** Where it listens: 127.0.0.1 when left out. */
+  readonly host?: string
+  /** Key and certificate, to speak https. */
+  readonly tls?: Pick<ServerOptions, 'key' | 'cert'>
 }
 
 export interface StaticServer {
@@ -58,7 +64,7 @@ export interface StaticServer {
 
 export async function startStaticServer(
   readObject: (key: string) => Promise<StaticObject | undefined>,
-  { fault }: StaticServerOptions = {},
+  { fault, host = '127.0.0.1', tls }: StaticServerOptions = {},
 ): Promise<StaticServer> {
   const requests: LoggedStaticRequest[] = []
 
@@ -74,19 +80,20 @@ export async function startStaticServer(
   }
 
   const underWay = new Set<ServerResponse>()
-  const server = createServer((message, response) => {
+  const serve = (message: IncomingMessage, response: ServerResponse): void => {
     underWay.add(response)
     response.on('close', () => underWay.delete(response))
     answer(message, response).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : String(error))
       response.destroy()
     })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  }
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the server has no port')
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${isIPv6(host) ? `[${host}]` : host}:${address.port}`,
     requests,
     async idle() {
       for (const response of underWay) await new Promise((resolve) => response.once('close', resolve))
