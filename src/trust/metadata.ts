@@ -43,7 +43,8 @@ export interface Delegation extends RoleKeys {
   readonly paths: readonly string[]
 }
 
-export interface TargetsSigned extends Signed {
+/** No interface: where optional fields may be undefined, one could not say so beside what it extends. */
+export type TargetsSigned = Signed & {
   readonly targets: Readonly<Record<string, JsonObject>>
   readonly delegations?: JsonObject & {
     readonly keys: Readonly<Record<string, TufKey>>

@@ -19,6 +19,17 @@ export interface TrustCache {
   write(role: string, bytes: Buffer): Promise<void>
 }
 
+/** Of a role's metadata, what is asked of it: its targets, by path. In our words, because tuf-js's types are not shipped. */
+export interface VerifiedRole {
+  readonly targets: Readonly<Record<string, VerifiedTarget>>
+}
+
+interface VerifiedTarget {
+  readonly length: number
+  readonly hashes: Readonly<Record<string, string>>
+  readonly custom: Readonly<Record<string, unknown>>
+}
+
 export interface ReaderOptions {
   readonly store: ReadableStore
   readonly cache: TrustCache
@@ -145,7 +156,7 @@ export class RepositoryReader {
   }
 
   /** Verified metadata of a channel's role. */
-  async role(role: string): Promise<ReturnType<Verifier['updateRole']>> {
+  async role(role: string): Promise<VerifiedRole> {
     const cached = await this.options.cache.read(role)
     if (cached !== undefined) {
       try {
