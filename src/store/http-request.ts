@@ -24,23 +24,13 @@ function clientFor(protocol: string): typeof http | typeof https {
   return protocol === 'https:' ? process.getBuiltinModule('node:https') : http
 }
 
-/**
- * @param base a query string (a signed CDN token, say) is sent with every request
- * @param signal ends the request and its answer, when somebody lost interest
- */
-export function send(
-  base: URL,
-  key: string,
-  agent: http.Agent,
-  headers: http.OutgoingHttpHeaders,
-  signal?: AbortSignal,
-): Sent {
+/** @param base a query string (a signed CDN token, say) is sent with every request */
+export function send(base: URL, key: string, agent: http.Agent, headers: http.OutgoingHttpHeaders): Sent {
   const url = new URL(base)
   url.pathname = `${url.pathname.replace(/\/$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`
   const request = clientFor(url.protocol).get(url, {
     agent,
     headers: { 'accept-encoding': 'identity', ...headers },
-    signal,
   })
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
     request.on('response', (response) => {

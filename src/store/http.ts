@@ -186,7 +186,9 @@ class HttpStore implements ReadableStore {
     if (key.split('/').some((name) => name === '..' || name === '.')) {
       throw new SkillsctlError('refused', 'this key leaves the store', { subject: key })
     }
-    const { request, answer } = early ?? send(this.base, key, this.agent, headers, signal)
+    const { request, answer } = early ?? send(this.base, key, this.agent, headers)
+    // Without an error: Node would raise the one of a signal on the connection, where nobody listens.
+    signal?.addEventListener('abort', () => request.destroy(), { once: true })
     const asked = performance.now()
     if (early === undefined) request.on('response', () => this.learn(performance.now() - asked))
     return within(answer, ANSWER_MS, this.subject(key)).catch((error: unknown) => {

@@ -3,7 +3,9 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { isError } from '../../src/core/errors.ts'
 import { download } from '../../src/store/download.ts'
 import { openHttpStore } from '../../src/store/http.ts'
 import { joined, partsOf } from '../../src/store/parts.ts'
@@ -240,6 +242,46 @@ test('a connection that breaks in the third part leaves the beginning, and the n
   expect(Math.min(...starts.map(Number))).toBe(beginning.length)
 })
 
+test('whatever becomes of any request, what has arrived is a beginning of the archive, and ends as all of it', async () => {
+  const status = fc.constantFrom(206, 302, 401, 403, 404, 416, 429, 503)
+  const bytes = fc.nat(QUARTER)
+  const fault: fc.Arbitrary<StaticFault | undefined> = fc.oneof(
+    fc.constant(undefined),
+    fc.constantFrom<StaticFault>(
+      { kind: 'drop' },
+      { kind: 'ignore-range' },
+      { kind: 'wrong-range' },
+      { kind: 'ignore-end' },
+    ),
+    status.map((code): StaticFault => ({ kind: 'status', status: code })),
+    bytes.map((after): StaticFault => ({ kind: 'truncated', after })),
+    bytes.map((count): StaticFault => ({ kind: 'smaller-range', bytes: count + 1 })),
+    fc.integer({ min: -QUARTER, max: QUARTER }).map((more): StaticFault => ({ kind: 'other-length', more })),
+  )
+  const codes = ['unreachable', 'denied', 'corrupt']
+  await fc.assert(
+    fc.asyncProperty(fc.array(fault, { maxLength: 12 }), fc.nat(SIZE - 1), async (faults, start) => {
+      const left = [...faults]
+      const { store } = await site({ fault: () => left.shift() })
+      let arrived = ARCHIVE.subarray(0, start)
+      // Each attempt that fails has met with one of the faults at least.
+      for (let attempt = 0; arrived.length < SIZE && attempt <= faults.length; attempt++) {
+        try {
+          const answer = await store.stream(KEY, { ...ROOM, start: arrived.length })
+          if (answer.kind === 'absent') continue
+          for await (const chunk of answer.chunks) arrived = Buffer.concat([arrived, chunk])
+        } catch (error) {
+          if (!isError(error)) throw error
+          expect(codes).toContain(error.code)
+        }
+        expect(arrived.equals(ARCHIVE.subarray(0, arrived.length))).toBe(true)
+      }
+      expect(arrived.length).toBe(SIZE)
+    }),
+    { numRuns: 40 },
+  )
+})
+
 test('parts that arrive in another order are passed on in theirs', async () => {
   const asked: (() => void)[] = []
   const { store } = await site({
@@ -251,6 +293,27 @@ test('parts that arrive in another order are passed on in theirs', async () => {
       }),
   })
   expect((await read(store)).equals(ARCHIVE)).toBe(true)
+})
+
+test('a part that stalls is given up in its turn, and all others end with it', async () => {
+  const { server, store } = await site({
+    fault: (_, part) => (part < 2 ? undefined : { kind: 'stalled', after: 10 }),
+  })
+  const answer = await store.stream(KEY, ROOM)
+  if (answer.kind !== 'found') throw new Error('the archive is absent')
+  // From here on also the store's own timers; the sockets below go on in real time.
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+  let bytes = 0
+  const read = async (): Promise<void> => {
+    for await (const chunk of answer.chunks) bytes += chunk.length
+  }
+  const reading = expect(read()).rejects.toMatchObject({ code: 'unreachable' })
+  while (bytes < 2 * QUARTER + 10) await new Promise(setImmediate)
+  await vi.advanceTimersByTimeAsync(60_000)
+  await reading
+  vi.useFakeTimers({ toFake: ['performance'] })
+  expect(bytes).toBe(2 * QUARTER + 10)
+  await server.idle()
 })
 
 test('whoever stops reading ends all parts', async () => {
