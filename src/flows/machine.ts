@@ -74,7 +74,8 @@ export async function openMeanwhile(
     () => true,
     () => true,
   )
-  if (await Promise.race([isHere, delay(AT_ONCE, false)])) return undefined
+  // The answer of a directory does not travel.
+  if (store.url.startsWith('file:') || (await Promise.race([isHere, delay(AT_ONCE, false)]))) return undefined
   return openReader(machine, store).catch((error: unknown) => {
     if (isError(error)) return undefined
     throw error
