@@ -5,8 +5,9 @@
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
-import { confirmHistory, switchCurrent } from '../home/activation.ts'
+import { confirmHistory, isRecorded, switchCurrent } from '../home/activation.ts'
 import { findDrift, keepEdits } from '../home/drift.ts'
+import { syncHistory } from '../home/history.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
@@ -64,10 +65,12 @@ export async function activate(
  * @returns directories with local edits that were found in what was removed
  */
 export async function finishInterrupted({ layout, by, now }: Machine): Promise<readonly string[]> {
-  if (!(await hasLeftovers(layout))) return []
+  // A full disk leaves nothing lying about, but may have kept what happened from being recorded.
+  if (!(await hasLeftovers(layout)) && (await isRecorded(layout))) return []
   return inStaging(layout, (area) =>
     withLock(layout.lock, async () => {
       await confirmHistory(layout, by, now())
+      await syncHistory(layout)
       return (await tidyHome(layout, area.directory, now())).kept
     }),
   )

@@ -108,7 +108,8 @@ function patchedManifest(
     const before = path === undefined ? undefined : object(parseJson(readFileSync(path, 'utf8'), path), path)
     return verifyManifest(Buffer.from(patchManifest(before, catchup.manifest), 'utf8'), entry, 'catch-up')
   } catch (error) {
-    if (isError(error) || errnoOf(error) === 'ENOENT') return undefined
+    // Whatever keeps it from being read, there is another way to it.
+    if (isError(error) || errnoOf(error) !== undefined) return undefined
     throw error
   }
 }

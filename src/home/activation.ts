@@ -71,7 +71,16 @@ async function replaceLink(layout: Layout, directory: string): Promise<void> {
   }
 }
 
-/** A kill between the link and its record leaves the history behind: write what it lacks. The caller holds the lock. */
+/** Whether the history ends with what runs. */
+export async function isRecorded(layout: Layout): Promise<boolean> {
+  const current = currentDirectory(layout)
+  return current === undefined || (await readHistory(layout)).at(-1)?.to === current
+}
+
+/**
+ * A kill, or a full disk, between the link and its record leaves the history behind: writes what it lacks. The caller
+ * holds the lock.
+ */
 export async function confirmHistory(layout: Layout, by: string, now: number): Promise<void> {
   const current = currentDirectory(layout)
   if (current === undefined) return

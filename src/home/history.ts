@@ -80,3 +80,15 @@ export async function appendHistory(layout: Layout, activation: Activation): Pro
     }
   })
 }
+
+/** Whoever wrote the last line may have been killed before it was on disk. */
+export async function syncHistory({ history }: Layout): Promise<void> {
+  await onDisk(history, async () => {
+    const file = await unlessAbsent(open(history, 'r'), undefined)
+    try {
+      await file?.sync()
+    } finally {
+      await file?.close()
+    }
+  })
+}

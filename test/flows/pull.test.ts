@@ -369,3 +369,13 @@ test('a damaged state, trust or stat record costs a request, never correctness',
   expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
   expect(await machine.files()).toEqual({ [SKILL]: 'two' })
 })
+
+test('a pull that finds nothing new records what a full disk had kept from being recorded', async () => {
+  const team = await createTeam()
+  await team.ship({ 'skills/a/SKILL.md': 'one' })
+  const machine = await team.joined()
+  await writeFile(machine.layout.history, '')
+  expect((await machine.pull()).outcome).toBe('current')
+  const { to, why } = JSON.parse(await readFile(machine.layout.history, 'utf8'))
+  expect({ to: `releases/${to}`, why }).toEqual({ to: await machine.current(), why: 'recovered' })
+})
