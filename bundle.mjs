@@ -11,7 +11,7 @@ import { build } from 'rolldown'
 const GROUPS = [
   [
     'core',
-    /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|output|version)\.ts|node_modules\/fastest-levenshtein\//,
+    /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
   ['start', /src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
   ['ask', /src\/store\/(?:early|http-request)\.ts/],
