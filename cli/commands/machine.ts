@@ -69,8 +69,9 @@ async function getReady(cli: Cli): Promise<void> {
     const { prepareStandby } = await import('../../src/flows/standby.ts')
     await prepareStandby(machineContext(cli))
   } catch (error) {
-    const { message, subject } = asFailure(error)
-    cli.output.warn(`could not prepare the next update: ${[message, subject].filter(Boolean).join(': ')}`)
+    const { message, subject, hint } = asFailure(error)
+    const what = [message, subject].filter(Boolean).join(': ')
+    cli.output.warn(`could not prepare the next update: ${what}${hint === undefined ? '' : `; ${hint}`}`)
   }
 }
 

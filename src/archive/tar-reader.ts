@@ -3,7 +3,6 @@
  * Nothing but files and symbolic links is understood. The tar package would do, but its stream for each member takes
  * longer than the small files that releases are made of.
  */
-import { Pax } from 'tar/pax'
 import { type ErrorCode, SkillsctlError } from '../core/errors.ts'
 import { BLOCK, decodeHeader, malformed, type TarHeader } from './tar-header.ts'
 
@@ -37,6 +36,7 @@ export class TarReader {
   private description: { readonly read: Description; readonly pieces: Buffer[] } | undefined
   /** What was described so far. */
   private described: Described = {}
+  private descriptions: Description[] = []
   private ended = false
 
   constructor(members: Members) {
@@ -91,13 +91,13 @@ export class TarReader {
     }
     const { read, pieces } = this.description
     this.description = undefined
-    this.described = read(Buffer.concat(pieces).toString('utf8'), this.described)
+    this.described = { ...this.described, ...read(Buffer.concat(pieces)) }
   }
 
   private takeHeader(block: Buffer): void {
     const header = decodeHeader(block)
     if (header === undefined) {
-      if (Object.keys(this.described).length > 0) throw malformed('a member is described that never comes')
+      if (this.descriptions.length > 0) throw malformed('a member is described that never comes')
       this.ended = true
       return
     }
@@ -110,6 +110,7 @@ export class TarReader {
   private beginMember(header: TarHeader): void {
     const { path, type, size, target } = { ...header, ...this.described }
     this.described = {}
+    this.descriptions = []
     const kind = KINDS.get(type)
     if (kind === undefined)
       throw hostile('refused', 'the archive holds a member of a kind that is never packed', path, type)
@@ -126,10 +127,19 @@ export class TarReader {
   private beginDescription(read: Description, size: number): void {
     if (size > LONGEST_DESCRIPTION)
       throw hostile('refused', 'the archive holds a name that is longer than any', `${size} bytes`)
-    // Some readers take it for the size of this description.
-    if (this.described.size !== undefined) throw malformed('a size is followed by another description')
+    // Readers differ about which of two holds, and about what a size is of.
+    if (this.isDescribed(read)) throw malformed('a member is described twice')
     this.begin(size)
     if (size > 0) this.description = { read, pieces: [] }
+  }
+
+  /** A pax header stands alone; GNU's long name and long target may come together. */
+  private isDescribed(read: Description): boolean {
+    const isFirst = this.descriptions.length === 0
+    const isPair =
+      read !== fromPax && !this.descriptions.includes(fromPax) && !this.descriptions.includes(read)
+    this.descriptions.push(read)
+    return !isFirst && !isPair
   }
 
   private begin(size: number): void {
@@ -146,23 +156,42 @@ const KINDS: ReadonlyMap<string, Member['type']> = new Map([
 /** What is said of the next member beside its header, because a field of that is too short. */
 type Described = Partial<Pick<TarHeader, 'path' | 'size' | 'target'>>
 
-/** What a text says of the next member, added to what was said before. */
-type Description = (text: string, before: Described) => Described
-
-const untilNul = (text: string): string => text.replace(/\0.*/s, '')
+/** What a body says of the next member. */
+type Description = (body: Buffer) => Described
 
 const DESCRIPTIONS: ReadonlyMap<string, Description> = new Map<string, Description>([
-  ['x', (text, before) => ({ ...before, ...fromPax(text) })],
-  ['L', (text, before) => ({ ...before, path: untilNul(text) })],
-  ['K', (text, before) => ({ ...before, target: untilNul(text) })],
+  ['x', fromPax],
+  ['L', (body) => ({ path: untilNul(body) })],
+  ['K', (body) => ({ target: untilNul(body) })],
 ])
 
-function fromPax(text: string): Described {
-  const { path, linkpath, size } = Pax.parse(text)
+function untilNul(body: Buffer): string {
+  return body.toString('utf8').replace(/\0.*/s, '')
+}
+
+/** Records of `<length> <key>=<value>\n`, where the length counts itself (POSIX.1-2017, pax). */
+function fromPax(body: Buffer): Described {
+  const fields = new Map<string, string>()
+  for (let rest = body; rest.length > 0; ) {
+    const [, digits = '', key = ''] = /^([1-9]\d{0,5}) ([^=\n\0]+)=/.exec(rest.toString('latin1')) ?? []
+    const length = Number(digits)
+    const start = digits.length + key.length + 2
+    if (key === '' || length <= start || length > rest.length || rest[length - 1] !== 0x0a)
+      throw malformed('a pax header has a record that cannot be read')
+    if (fields.has(key) || key.startsWith('GNU.sparse.'))
+      throw malformed('a pax header says what we do not read')
+    const value = rest.toString('utf8', start, length - 1)
+    // Some readers end a record at the first line break, and a name at the first NUL.
+    if (/[\n\0]/.test(value)) throw malformed('a pax header has a value of more than one line')
+    fields.set(key, value)
+    rest = rest.subarray(length)
+  }
+  const [path, target, size] = ['path', 'linkpath', 'size'].map((key) => fields.get(key))
+  if (size !== undefined && !/^\d{1,15}$/.test(size)) throw malformed('a pax header has no number for a size')
   return {
     ...(path === undefined ? {} : { path }),
-    ...(linkpath === undefined ? {} : { target: linkpath }),
-    ...(size === undefined ? {} : { size }),
+    ...(target === undefined ? {} : { target }),
+    ...(size === undefined ? {} : { size: Number(size) }),
   }
 }
 

@@ -1,38 +1,90 @@
 /** Getting ready for the next update while there is nothing to do (SPEC.md, "Standby"). */
+import { isError, SkillsctlError } from '../core/errors.ts'
 import { onDiskNow } from '../disk/fault.ts'
+import { withLock } from '../disk/lock.ts'
 import { syncTree } from '../disk/sync.ts'
-import { currentName, readInstalled } from '../home/releases.ts'
+import type { Layout } from '../home/layout.ts'
+import { currentName, type Installed, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import { hasRoomForStandby, hasStandby, placeStandby, TO_SPARE } from '../home/standby.ts'
+import { readState } from '../home/state.ts'
 import { baseOf, inTurns } from './base-copy.ts'
-import type { MachineContext } from './machine.ts'
+import { type MachineContext, remember } from './machine.ts'
 
 /**
  * Makes a copy of the current release that the next update will change, unless there is one, or no room for it, or the
- * release was edited.
+ * release was edited, or another process is at it. What failed for this release is not tried again.
  * @param toSpare bytes that stay free for others
  * @returns whether there is one now
- * @throws SkillsctlError `no-space`, `locked`, `failed`: nothing depends on it
+ * @throws SkillsctlError `corrupt` when the installed release is not what was installed, though nobody edited it;
+ *   `no-space`, `locked`, `failed`: nothing depends on it
  */
-export async function prepareStandby({ layout }: MachineContext, toSpare = TO_SPARE): Promise<boolean> {
+export async function prepareStandby(context: MachineContext, toSpare = TO_SPARE): Promise<boolean> {
+  const { layout } = context
   const name = currentName(layout)
   if (name === undefined) return false
   if (await hasStandby(layout, name)) return true
+  if ((await readState(layout)).unprepared === name.manifest) return false
   const installed = readInstalled(layout, name.directory)
   if (installed === undefined || !(await hasRoomForStandby(layout, installed, toSpare))) return false
+  try {
+    const isMade = await alone(layout, () => make(layout, installed))
+    if (isMade === false) await remember(context, { unprepared: name.manifest })
+    return isMade === true
+  } catch (error) {
+    if (isError(error)) await remember(context, { unprepared: name.manifest })
+    throw error
+  }
+}
+
+/** @returns undefined when another process does it already */
+async function alone<T>(layout: Layout, work: () => Promise<T>): Promise<T | undefined> {
+  let began = false
+  try {
+    return await withLock(
+      layout.preparing,
+      () => {
+        began = true
+        return work()
+      },
+      0,
+    )
+  } catch (error) {
+    if (!began && isError(error, 'locked')) return undefined
+    throw error
+  }
+}
+
+/** @returns false when the release was edited */
+async function make(layout: Layout, installed: Installed): Promise<boolean> {
+  if (await hasStandby(layout, installed)) return true
   const base = baseOf(layout, installed)
   const { files } = installed.content
-  // Cheap to know beforehand, and true as long as the edit stays.
   const isUntouched = (): boolean =>
     files.every(({ path, mode }) => mode === 'link' || base.isUntouched(path))
   if (!onDiskNow(base.directory, isUntouched)) return false
   const { copyTree } = await import('../archive/copy-tree.ts')
   return inStaging(layout, async (area) => {
-    if ((await inTurns(copyTree(area.tree, base), new AbortController().signal)) !== true) return false
+    const isCopied = await inTurns(copyTree(area.tree, base), new AbortController().signal)
+    if (isCopied !== true) {
+      if (onDiskNow(base.directory, isUntouched)) throw rotten(installed)
+      return false
+    }
     const paths = (links: boolean): string[] =>
       files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
     await syncTree(area.tree, paths(false), paths(true))
     await placeStandby(layout, installed, area)
     return true
   })
+}
+
+function rotten({ directory }: Installed): SkillsctlError {
+  return new SkillsctlError(
+    'corrupt',
+    'a file of the installed release has other bytes than were installed',
+    {
+      subject: directory,
+      hint: 'see which: skillsctl verify, and restore it: skillsctl verify --repair',
+    },
+  )
 }

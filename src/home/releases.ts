@@ -48,21 +48,28 @@ export function currentRelease(layout: Layout): Installed | undefined {
 /** As `currentRelease`, by the digest of its manifest only: enough to know whether something is new. */
 export function currentName(layout: Layout): InstalledName | undefined {
   const directory = currentDirectory(layout)
-  return directory === undefined ? undefined : readName(layout, directory)?.name
+  return directory === undefined ? undefined : readName(layout, directory)
 }
 
 /** Reads the manifest beside a release; undefined when it is missing or damaged. */
 export function readInstalled(layout: Layout, directory: string): Installed | undefined {
-  const { name, bytes } = readName(layout, directory) ?? {}
-  if (name === undefined || bytes === undefined) return undefined
+  const name = readName(layout, directory)
+  if (name === undefined) return undefined
   try {
-    const content = parsed.get(name.manifest) ?? parseKnownManifest(bytes.toString('utf8'), sha256Hex, hexOf)
+    const content = parsed.get(name.manifest) ?? readManifest(layout, name)
     keepParsed(name.manifest, content)
     return content.version === name.version ? { ...name, content } : undefined
   } catch (error) {
     if (error instanceof SkillsctlError) return undefined
     throw error
   }
+}
+
+function readManifest(layout: Layout, { directory, manifest }: InstalledName): Manifest {
+  const bytes = onDiskNow(directory, () => readFileSync(manifestPath(layout, directory)))
+  if (sha256Hex(bytes) !== manifest)
+    throw new SkillsctlError('corrupt', 'the manifest changed while it was read', { subject: directory })
+  return parseKnownManifest(bytes.toString('utf8'), sha256Hex, hexOf)
 }
 
 /** By digest, so that a run that looks at a release several times reads its thousands of lines once. */
@@ -77,15 +84,11 @@ function keepParsed(digest: string, manifest: Manifest): void {
 
 const DIRECTORY = /^(\d{4}\.\d\d\.\d\d-[0-9a-f]{7}(?:\+[0-9a-f]{8})?)(?:\.[0-9a-f]{8}(?:\.\d+)?)?$/
 
-interface Read {
-  readonly name: InstalledName
-  readonly bytes: Buffer
-}
-
 /** By path, as long as the file is the same: a run asks for the same few names again and again. */
-const named = new Map<string, Read & { readonly stamp: string }>()
+const named = new Map<string, { readonly name: InstalledName; readonly stamp: string }>()
+const MOST_NAMED = 1000
 
-function readName(layout: Layout, directory: string): Read | undefined {
+function readName(layout: Layout, directory: string): InstalledName | undefined {
   const [, version] = DIRECTORY.exec(directory) ?? []
   if (version === undefined) return undefined
   const path = manifestPath(layout, directory)
@@ -93,11 +96,11 @@ function readName(layout: Layout, directory: string): Read | undefined {
     const stamp = stampOf(path)
     const known = named.get(path)
     if (stamp === undefined) return undefined
-    if (known?.stamp === stamp) return known
-    const bytes = readFileSync(path)
-    const read = { name: { directory, version, manifest: sha256Hex(bytes) }, bytes }
-    named.set(path, { ...read, stamp })
-    return read
+    if (known?.stamp === stamp) return known.name
+    const name = { directory, version, manifest: sha256Hex(readFileSync(path)) }
+    if (named.size >= MOST_NAMED) named.clear()
+    named.set(path, { name, stamp })
+    return name
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw systemError(error, path)
@@ -106,7 +109,7 @@ function readName(layout: Layout, directory: string): Read | undefined {
 
 /** Every release on disk, by name: without reading what each of them holds. */
 export function listNames(layout: Layout): InstalledName[] {
-  return directories(layout).flatMap((directory) => readName(layout, directory)?.name ?? [])
+  return directories(layout).flatMap((directory) => readName(layout, directory) ?? [])
 }
 
 /** Every release on disk whose manifest can be read. */

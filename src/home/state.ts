@@ -50,6 +50,8 @@ export interface MachineState {
   readonly problem?: Problem | undefined
   /** Recent releases that had to go, because together they exceeded 2 GB. */
   readonly crowdedOut?: string | undefined
+  /** Manifest of a release of which no standby could be made: it is not tried again and again. */
+  readonly unprepared?: string | undefined
   /** Tag of the timestamp, and what it was the end of. */
   readonly probe?: { readonly etag: string; readonly binding: string } | undefined
 }
@@ -100,6 +102,7 @@ function parseState(fields: Fields): MachineState {
     expiresAt: field('expiresAt', instant),
     problem: field('problem', parseProblem),
     crowdedOut: field('crowdedOut', string),
+    unprepared: field('unprepared', string),
     probe: field('probe', parseProbe),
   }
 }

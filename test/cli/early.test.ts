@@ -11,6 +11,9 @@ import {
   startStaticServer,
 } from '../support/static-server.ts'
 
+/** Written by the bundler: chunk → modules. */
+const CHUNKS = new URL('../../build/chunks.json', import.meta.url)
+const HOOK = new URL('../support/record-modules.mjs', import.meta.url).href
 const POINTER = 'metadata/timestamp.json'
 
 describe('the first question', () => {
@@ -57,6 +60,20 @@ describe('the first question', () => {
     const { exit, stdout, stderr } = await site.run([...args, '--home', site.home(home)])
     return { exit, stdout, stderr, asked: asked().slice(before) }
   }
+
+  it('is on its way before the command line is read', async () => {
+    const record = join(site.directory, 'loaded')
+    const env = { NODE_OPTIONS: `--import=${HOOK}`, RECORD_MODULES: record }
+    expect(await site.run(['pull', '--home', site.home('home')], { env })).toMatchObject({ exit: 0 })
+    const chunks: Record<string, string[]> = JSON.parse(await readFile(CHUNKS, 'utf8'))
+    const urls = (await readFile(record, 'utf8')).split('\n')
+    const loaded = urls.flatMap((url) => chunks[url.replace(/^.*\//, '')] ?? [])
+    const [early, reader] = ['src/store/early.ts', 'node_modules/commander/lib/command.js'].map((module) =>
+      loaded.indexOf(module),
+    )
+    expect(early).toBeGreaterThanOrEqual(0)
+    expect(early).toBeLessThan(reader ?? 0)
+  })
 
   it('is the only one when nothing is new', async () => {
     expect(await ran(['pull'])).toMatchObject({ exit: 0, asked: [POINTER] })

@@ -1,9 +1,10 @@
 /** An update that changes the copy which an idle pull had made (SPEC.md, "Standby"). */
 import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { access, chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { prepareStandby } from '../../src/flows/standby.ts'
+import { stampOf } from '../../src/home/stat-record.ts'
 import { followChannel, pin, rollback, unpin, verify } from '../../src/index.ts'
 import { DAMAGES } from '../support/standby-damage.ts'
 import { createTeam, hideCatchups, type Team, type TestMachine } from '../support/team.ts'
@@ -353,13 +354,45 @@ test('of two pulls at once, each ends well, and one release is installed', async
 
 test('many that prepare at once leave one standby', async () => {
   const { team, machine } = await running()
+  // Whoever is first makes it; the others leave it to that one.
   const made = await Promise.all(Array.from({ length: 6 }, () => prepareStandby(machine.context)))
-  expect(made).toEqual(made.map(() => true))
+  expect(made.filter((isThere) => isThere)).toHaveLength(1)
+  expect(await prepareStandby(machine.context)).toBe(true)
   expect(await readdir(machine.layout.staging)).toEqual([])
   await shipTwo(team)
   const inStandby = inodes(treeOf(machine))
   await update(machine)
   expect(inodes(realpathSync(machine.layout.current)).get(STAYS)).toBe(inStandby.get(STAYS))
+})
+
+test('a release that was edited is not looked at again and again; the next one is', async () => {
+  const { team, machine } = await running()
+  const edited = join(realpathSync(machine.layout.current), STAYS)
+  await chmod(edited, 0o644)
+  await writeFile(edited, 'mine\n')
+  expect(await prepareStandby(machine.context)).toBe(false)
+  await writeFile(edited, 'stays\n')
+  expect(await prepareStandby(machine.context)).toBe(false)
+  await shipTwo(team)
+  await update(machine)
+  expect(await prepareStandby(machine.context)).toBe(true)
+})
+
+test('a file that nobody edited and that has other bytes is told of, once', async () => {
+  const { machine } = await running()
+  const { layout } = machine
+  const directory = realpathSync(layout.current)
+  const rotten = join(directory, STAYS)
+  await chmod(rotten, 0o644)
+  await writeFile(rotten, 'strys\n')
+  await chmod(rotten, 0o444)
+  const record = join(layout.manifests, `${basename(directory)}.stat`)
+  const lines = (await readFile(record, 'utf8')).split('\n')
+  const stamped = lines.map((line) => (line.endsWith(` ${STAYS}`) ? `${stampOf(rotten)} ${STAYS}` : line))
+  await writeFile(record, stamped.join('\n'))
+  await expect(prepareStandby(machine.context)).rejects.toMatchObject({ code: 'corrupt' })
+  expect(await prepareStandby(machine.context)).toBe(false)
+  expect(await hasStandby(machine)).toBe(false)
 })
 
 test('where little room is left, or nothing is installed, none is made', async () => {
