@@ -40,9 +40,17 @@ export async function withLock<T>(
   }
 }
 
+/** Locks of this process that it could not remove when it was done: whoever of it comes next may try again. */
+const left = new Set<string>()
+
 /** Only our own: should another have judged us dead, its lock stays. */
 async function release(path: string, content: string): Promise<void> {
-  if ((await read(path))?.content === content) await rm(path, { force: true })
+  try {
+    if ((await read(path))?.content === content) await rm(path, { force: true })
+  } catch (error) {
+    left.add(content)
+    throw error
+  }
 }
 
 async function acquire(path: string, content: string, patience: number): Promise<void> {
@@ -84,6 +92,7 @@ async function read(path: string): Promise<Held | undefined> {
 }
 
 function isAbandoned({ content, age }: Held): boolean {
+  if (left.has(content)) return true
   const holder = parseIdentity(content)
   if (holder === undefined) return age > EMPTY_LIFE
   const alive = isAlive(holder, age)

@@ -1,11 +1,10 @@
 /** Getting ready for the next update while there is nothing to do (SPEC.md, "Standby"). */
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { onDiskNow } from '../disk/fault.ts'
-import { withLock } from '../disk/lock.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentName, type Installed, readInstalled } from '../home/releases.ts'
-import { inStaging } from '../home/staging.ts'
+import { aloneInStaging, type StagingArea } from '../home/staging.ts'
 import { hasRoomForStandby, hasStandby, placeStandby, TO_SPARE } from '../home/standby.ts'
 import { readState } from '../home/state.ts'
 import { baseOf, inTurns } from './base-copy.ts'
@@ -28,7 +27,7 @@ export async function prepareStandby(context: MachineContext, toSpare = TO_SPARE
   const installed = readInstalled(layout, name.directory)
   if (installed === undefined || !(await hasRoomForStandby(layout, installed, toSpare))) return false
   try {
-    const isMade = await alone(layout, () => make(layout, installed))
+    const isMade = await aloneInStaging(layout, 'standby', (area) => make(layout, installed, area))
     if (isMade === false) await remember(context, { unprepared: name.manifest })
     return isMade === true
   } catch (error) {
@@ -37,45 +36,27 @@ export async function prepareStandby(context: MachineContext, toSpare = TO_SPARE
   }
 }
 
-/** @returns undefined when another process does it already */
-async function alone<T>(layout: Layout, work: () => Promise<T>): Promise<T | undefined> {
-  let began = false
-  try {
-    return await withLock(
-      layout.preparing,
-      () => {
-        began = true
-        return work()
-      },
-      0,
-    )
-  } catch (error) {
-    if (!began && isError(error, 'locked')) return undefined
-    throw error
-  }
-}
-
 /** @returns false when the release was edited */
-async function make(layout: Layout, installed: Installed): Promise<boolean> {
+async function make(layout: Layout, installed: Installed, area: StagingArea): Promise<boolean> {
   if (await hasStandby(layout, installed)) return true
   const base = baseOf(layout, installed)
   const { files } = installed.content
   const isUntouched = (): boolean =>
-    files.every(({ path, mode }) => mode === 'link' || base.isUntouched(path))
-  if (!onDiskNow(base.directory, isUntouched)) return false
+    onDiskNow(base.directory, () =>
+      files.every(({ path, mode }) => mode === 'link' || base.isUntouched(path)),
+    )
+  if (!isUntouched()) return false
   const { copyTree } = await import('../archive/copy-tree.ts')
-  return inStaging(layout, async (area) => {
-    const isCopied = await inTurns(copyTree(area.tree, base), new AbortController().signal)
-    if (isCopied !== true) {
-      if (onDiskNow(base.directory, isUntouched)) throw rotten(installed)
-      return false
-    }
-    const paths = (links: boolean): string[] =>
-      files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
-    await syncTree(area.tree, paths(false), paths(true))
-    await placeStandby(layout, installed, area)
-    return true
-  })
+  const isCopied = await inTurns(copyTree(area.tree, base), new AbortController().signal)
+  if (isCopied !== true) {
+    if (isUntouched()) throw rotten(installed)
+    return false
+  }
+  const paths = (links: boolean): string[] =>
+    files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
+  await syncTree(area.tree, paths(false), paths(true))
+  await placeStandby(layout, installed, area)
+  return true
 }
 
 function rotten({ directory }: Installed): SkillsctlError {

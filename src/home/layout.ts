@@ -18,8 +18,6 @@ export interface Layout {
   readonly standby: string
   readonly kept: string
   readonly lock: string
-  /** Held by whoever makes the standby. */
-  readonly preparing: string
 }
 
 export function layoutOf(root: string): Layout {
@@ -37,7 +35,6 @@ export function layoutOf(root: string): Layout {
     standby: at('standby'),
     kept: at('kept'),
     lock: at('lock'),
-    preparing: at('standby.lock'),
   }
 }
 

@@ -25,10 +25,14 @@ export interface StagingArea {
 
 export async function openStaging(layout: Layout): Promise<StagingArea> {
   const directory = join(layout.staging, `run-${process.pid}-${randomBytes(6).toString('hex')}`)
+  await onDisk(directory, () => mkdir(directory))
+  return areaIn(layout, directory)
+}
+
+async function areaIn(layout: Layout, directory: string): Promise<StagingArea> {
   const tree = join(directory, 'tree')
   await onDisk(directory, async () => {
     try {
-      await mkdir(directory)
       await writeAndSync(join(directory, OWNER), JSON.stringify(ownIdentity()))
       await makeRoot(tree)
     } catch (error) {
@@ -58,6 +62,35 @@ async function makeRoot(tree: string): Promise<void> {
 /** Runs `work` with a staging area of its own, and discards what is left of it. */
 export async function inStaging<T>(layout: Layout, work: (area: StagingArea) => Promise<T>): Promise<T> {
   const area = await openStaging(layout)
+  try {
+    return await work(area)
+  } finally {
+    await area.discard()
+  }
+}
+
+/**
+ * As `inStaging`, for work that one process at a time shall do.
+ * @param name of the area
+ * @returns undefined when another process is at it, or was killed at it and nobody has swept since
+ */
+export async function aloneInStaging<T>(
+  layout: Layout,
+  name: string,
+  work: (area: StagingArea) => Promise<T>,
+): Promise<T | undefined> {
+  const directory = join(layout.staging, name)
+  const isOurs = await onDisk(directory, () =>
+    mkdir(directory).then(
+      () => true,
+      (error: unknown) => {
+        if (errnoOf(error) === 'EEXIST') return false
+        throw error
+      },
+    ),
+  )
+  if (!isOurs) return undefined
+  const area = await areaIn(layout, directory)
   try {
     return await work(area)
   } finally {
