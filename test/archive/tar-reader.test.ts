@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -144,7 +144,9 @@ function manifestOf(files: readonly CollectedFile[]): Manifest | undefined {
 /** Path → what is there, of files and links. */
 async function contentsOf(root: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
-  for (const path of await readdir(root, { recursive: true })) {
+  // With types, because without them links to directories are followed.
+  for (const { parentPath, name } of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = relative(root, join(parentPath, name))
     const info = await lstat(join(root, path))
     if (info.isSymbolicLink()) found[path] = `-> ${await readlink(join(root, path))}`
     else if (info.isFile()) {
