@@ -59,7 +59,7 @@ function bundle(directory, entry, format, plugins = []) {
   }
 }
 
-/** commander starts programs for commands that are files of their own. We have none, and loading it takes as long as half a command. */
+/** commander starts programs for commands that are files of their own. We have none, and loading that takes a while. */
 const LAZY_CHILD_PROCESS = {
   name: 'lazy-child-process',
   resolveId: (id, importer) =>

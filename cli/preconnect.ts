@@ -45,7 +45,7 @@ function read(args: readonly string[], name: string) {
   }
 }
 
-/** The store that a machine is about to join: a URL, or in a token. */
+/** The store that a machine is about to join: a URL, or in a token, which is read properly by whoever trusts it. */
 function joining(args: readonly string[]): unknown {
   const where = args[args.indexOf('join') + 1] ?? ''
   const [, token] = /^skillsctl-join-1\.(.+)$/.exec(where) ?? []

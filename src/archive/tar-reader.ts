@@ -128,18 +128,16 @@ export class TarReader {
     if (size > LONGEST_DESCRIPTION)
       throw hostile('refused', 'the archive holds a name that is longer than any', `${size} bytes`)
     // Readers differ about which of two holds, and about what a size is of.
-    if (this.isDescribed(read)) throw malformed('a member is described twice')
+    if (!this.mayFollow(read)) throw malformed('a member is described twice')
+    this.descriptions.push(read)
     this.begin(size)
     if (size > 0) this.description = { read, pieces: [] }
   }
 
   /** A pax header stands alone; GNU's long name and long target may come together. */
-  private isDescribed(read: Description): boolean {
-    const isFirst = this.descriptions.length === 0
-    const isPair =
-      read !== fromPax && !this.descriptions.includes(fromPax) && !this.descriptions.includes(read)
-    this.descriptions.push(read)
-    return !isFirst && !isPair
+  private mayFollow(read: Description): boolean {
+    if (this.descriptions.length === 0) return true
+    return ![read, fromPax].some((one) => this.descriptions.includes(one)) && read !== fromPax
   }
 
   private begin(size: number): void {

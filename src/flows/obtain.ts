@@ -13,9 +13,9 @@ import type { Steps } from '../core/events.ts'
 import { type Manifest, parseManifest } from '../core/manifest.ts'
 import { object, parseJson } from '../core/parse.ts'
 import { errnoOf } from '../disk/fault.ts'
-import { syncParts, syncTree } from '../disk/sync.ts'
+import { syncParts } from '../disk/sync.ts'
 import { type Layout, manifestPath } from '../home/layout.ts'
-import type { Staged } from '../home/place.ts'
+import { type Staged, syncRelease } from '../home/place.ts'
 import type { StagingArea } from '../home/staging.ts'
 import { dropStandby } from '../home/standby.ts'
 import type { StatRecord } from '../home/stat-record.ts'
@@ -69,7 +69,7 @@ export async function obtain(
     together(fetchArchive(store, wanted, area, step), readManifest(store, layout, wanted, shortcut)),
   )
   await step('unpack', () => unpack(archive, manifest, area))
-  await step('sync', () => sync(manifest, area))
+  await step('sync', () => syncRelease(area.tree, manifest.content.files))
   return staged(manifest, area)
 }
 
@@ -130,7 +130,7 @@ async function patch(
   const { patchTree } = await import('../archive/patch-tree.ts')
   const changed = patchTree(area.tree, manifest.content, catchup, base)
   if (changed === false) return undefined
-  if (stamps === undefined) return { sync: () => sync(manifest, area), stamps }
+  if (stamps === undefined) return { sync: () => syncRelease(area.tree, manifest.content.files), stamps }
   const { files, directories } = changed
   const kept = new Map(stamps)
   for (const path of files) kept.delete(path)
@@ -207,12 +207,6 @@ async function unpack(
 ): Promise<void> {
   const { unpackArchive } = await import('../archive/unpack.ts')
   await unpackArchive(archive.path, manifest.content, area.tree)
-}
-
-async function sync({ content }: VerifiedManifest, area: StagingArea): Promise<void> {
-  const paths = (links: boolean): string[] =>
-    content.files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
-  await syncTree(area.tree, paths(false), paths(true))
 }
 
 /** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */

@@ -1,8 +1,8 @@
 /** Getting ready for the next update while there is nothing to do (SPEC.md, "Standby"). */
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { onDiskNow } from '../disk/fault.ts'
-import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
+import { syncRelease } from '../home/place.ts'
 import { currentName, type Installed, readInstalled } from '../home/releases.ts'
 import { aloneInStaging, type StagingArea } from '../home/staging.ts'
 import { hasRoomForStandby, hasStandby, placeStandby, TO_SPARE } from '../home/standby.ts'
@@ -31,7 +31,8 @@ export async function prepareStandby(context: MachineContext, toSpare = TO_SPARE
     if (isMade === false) await remember(context, { unprepared: name.manifest })
     return isMade === true
   } catch (error) {
-    if (isError(error)) await remember(context, { unprepared: name.manifest })
+    // Whoever holds the lock lets it go: that says nothing about this release.
+    if (isError(error) && error.code !== 'locked') await remember(context, { unprepared: name.manifest })
     throw error
   }
 }
@@ -52,9 +53,7 @@ async function make(layout: Layout, installed: Installed, area: StagingArea): Pr
     if (isUntouched()) throw rotten(installed)
     return false
   }
-  const paths = (links: boolean): string[] =>
-    files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
-  await syncTree(area.tree, paths(false), paths(true))
+  await syncRelease(area.tree, files)
   await placeStandby(layout, installed, area)
   return true
 }

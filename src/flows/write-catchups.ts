@@ -61,6 +61,7 @@ export async function writeCatchups(
   attempt = 1,
 ): Promise<void> {
   if (attempt > MOST_ATTEMPTS) return
+  if (attempt === 1 && move.git === undefined && move.former !== undefined) context.emit(WITHOUT_CLONE)
   try {
     await writeAll(context, move, files)
   } catch (error) {
@@ -71,11 +72,10 @@ export async function writeCatchups(
 }
 
 async function writeAll(
-  { store, emit }: PublisherContext,
+  { store }: PublisherContext,
   { view, channel, former, entry, bytes, git }: Move,
   files: ReadonlyMap<string, WrittenFile>,
 ): Promise<void> {
-  if (git === undefined && former !== undefined) emit(WITHOUT_CLONE)
   const role = files.get(channel.role)
   if (role === undefined) return
   const next = { entry, fields: fieldsOf(bytes) }

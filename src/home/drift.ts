@@ -29,20 +29,16 @@ export interface Drift {
 /**
  * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
  * @param full hash every file whatever its record says
- * @param root where the release, or a copy of it, lies; it may have been moved away
- * @param record of that copy
+ * @param root where the release lies; it may have been moved away
  * @throws SkillsctlError `failed` for what may not be read
  */
 export function findDrift(
   layout: Layout,
   installed: Installed,
-  {
-    full = false,
-    root = join(layout.releases, installed.directory),
-    record = full ? new Map() : readRecord(layout, installed.directory),
-  }: { full?: boolean; root?: string; record?: StatRecord } = {},
+  { full = false, root = join(layout.releases, installed.directory) }: { full?: boolean; root?: string } = {},
 ): Drift[] {
   try {
+    const record = full ? new Map<string, string>() : readRecord(layout, installed.directory)
     return compareWithManifest(installed, root, record)
   } catch (error) {
     throw systemError(error, root)

@@ -2,9 +2,10 @@
 import { chmodSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Manifest } from '../core/manifest.ts'
+import type { Entry, Manifest } from '../core/manifest.ts'
 import { syncDirectory, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, unlessAbsent } from '../disk/fault.ts'
+import { syncTree } from '../disk/sync.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { findDrift } from './drift.ts'
 import { type Layout, manifestPath, statPath } from './layout.ts'
@@ -60,6 +61,13 @@ async function freeName(layout: Layout, version: string, manifest: string): Prom
     const name = [version, short][count] ?? `${short}.${count}`
     if ((await unlessAbsent(stat(join(layout.releases, name)), undefined)) === undefined) return name
   }
+}
+
+/** Waits until a whole tree of these entries is on disk. @param tree absolute path */
+export async function syncRelease(tree: string, files: readonly Entry[]): Promise<void> {
+  const paths = (links: boolean): string[] =>
+    files.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => path)
+  await syncTree(tree, paths(false), paths(true))
 }
 
 /** Takes a release out of `releases/` in one rename, so that it is never listed half removed. */

@@ -67,7 +67,7 @@ class HttpStore implements ReadableStore {
       if (rest.length > 0 && isExactly(response, first)) {
         const begin = this.whole(response, key, first, maxBytes)
         const parts = rest.map(({ part, asked }) => this.part(asked, key, part, maxBytes))
-        return { kind: 'found', chunks: before(joined([begin, ...parts]), () => ended.abort()) }
+        return { kind: 'found', chunks: followed(joined([begin, ...parts]), () => ended.abort()) }
       }
       // A server that knows no ranges, or not their ends, sends everything at once.
       ended.abort()
@@ -266,8 +266,8 @@ function isExactly(response: http.IncomingMessage, { start, end }: Part): boolea
   return range?.start === start && (end === undefined || range.last === end - 1)
 }
 
-/** Passes chunks on, and says when nobody wants any more. */
-async function* before(chunks: AsyncIterable<Buffer>, after: () => void): AsyncGenerator<Buffer> {
+/** Passes chunks on, and calls `after` when nobody wants any more. */
+async function* followed(chunks: AsyncIterable<Buffer>, after: () => void): AsyncGenerator<Buffer> {
   try {
     yield* chunks
   } finally {

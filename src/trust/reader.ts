@@ -46,7 +46,7 @@ export const NEVER_EXPIRES = 0
 const LONGEST_METADATA = 16 * 1024 * 1024
 /** How long a key change may take to sign anew what a rival has written meanwhile. Milliseconds, and how often. */
 const SETTLE_PAUSE = 250
-const SETTLE_TRIES = 12
+const SETTLE_TRIES = 40
 
 export class RepositoryReader {
   private readonly options: ReaderOptions
