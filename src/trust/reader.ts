@@ -10,7 +10,7 @@ import type { Etag, ReadableStore } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { type HeadHint, metadataKey, type RootSigned, signedPart, type TimestampSigned } from './metadata.ts'
 import { fetchTimestamp, type Timestamp } from './probe.ts'
-import { fetchPinnedRoot, fetchRoot, isReadableRoot, MOST_ROOTS, type RootPin } from './root-chain.ts'
+import { fetchPinnedRoot, fetchRoot, MOST_ROOTS, type RootPin, readRoot } from './root-chain.ts'
 import { Verifier } from './verifier.ts'
 
 /** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
@@ -52,6 +52,8 @@ export class RepositoryReader {
   private readonly options: ReaderOptions
   private readonly accepted = new Map<string, Buffer>()
   private verifier: Verifier
+  /** What the verifier knows, when that is a root and what the cache said of the timestamp, and nothing else. */
+  private ready: { readonly root: Buffer; readonly cached: Buffer | undefined } | undefined
   private formerRoot: Buffer | undefined
   private leftBehind = false
   private refreshed = false
@@ -60,19 +62,24 @@ export class RepositoryReader {
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
 
-  private constructor(options: ReaderOptions, root: Buffer) {
+  private constructor(options: ReaderOptions, root: Buffer, verifier: Verifier) {
     this.options = options
     this.accepted.set('root', root)
-    this.verifier = new Verifier(root, options.now)
+    this.verifier = verifier
   }
 
   /** Starts from the cached root, or else from the pinned one. @throws SkillsctlError `absent`, `untrusted` */
   static async open(options: ReaderOptions): Promise<RepositoryReader> {
     const cached = await options.cache.read('root')
-    if (cached !== undefined && isReadableRoot(cached, options.now))
-      return new RepositoryReader(options, cached)
+    const verifier = cached && readRoot(cached, options.now)
+    if (cached !== undefined && verifier !== undefined) {
+      const reader = new RepositoryReader(options, cached, verifier)
+      // Here there is time: the newest timestamp still travels.
+      reader.recallTimestamp(cached, await options.cache.read('timestamp'))
+      return reader
+    }
     const pinned = await fetchPinnedRoot(options.store, options.pin)
-    const reader = new RepositoryReader(options, pinned)
+    const reader = new RepositoryReader(options, pinned, new Verifier(pinned, options.now))
     await options.cache.write('root', pinned)
     return reader
   }
@@ -192,6 +199,7 @@ export class RepositoryReader {
       await this.accept('root', next)
       // What an older root had accepted is judged anew: its keys may have been revoked.
       this.verifier = new Verifier(next, this.options.now)
+      this.ready = undefined
     }
     throw new SkillsctlError('untrusted', 'the chain of roots does not end', {
       subject: `${this.rootVersion}.root.json`,
@@ -201,13 +209,29 @@ export class RepositoryReader {
   /** Judges a timestamp by the current root and by the one accepted before. */
   private async acceptTimestamp(timestamp: Timestamp, root: Buffer = this.bytes('root')): Promise<void> {
     if (this.timestamp === timestamp && this.verifier.timestamp !== undefined) return
-    this.verifier = new Verifier(root, this.options.now)
     const cached = await this.options.cache.read('timestamp')
-    if (cached !== undefined) this.recall(() => this.verifier.updateTimestamp(cached))
+    if (!this.isReady(root, cached)) {
+      this.verifier = new Verifier(root, this.options.now)
+      this.recallTimestamp(root, cached)
+    }
+    this.ready = undefined
     const isNew = this.verifier.updateTimestamp(timestamp.body)
     this.timestamp = timestamp
     if (isNew) await this.accept('timestamp', timestamp.body)
     else this.accepted.set('timestamp', cached ?? timestamp.body)
+  }
+
+  /** Only with what was accepted before does the verifier notice that time was turned back (TUF spec 5.4.3). */
+  private recallTimestamp(root: Buffer, cached: Buffer | undefined): void {
+    if (cached !== undefined) this.recall(() => this.verifier.updateTimestamp(cached))
+    this.ready = { root, cached }
+  }
+
+  /** Another process may have accepted something newer since. */
+  private isReady(root: Buffer, cached: Buffer | undefined): boolean {
+    const { ready } = this
+    if (ready?.root !== root) return false
+    return cached === undefined ? ready.cached === undefined : ready.cached?.equals(cached) === true
   }
 
   /**

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parseChannel } from '../../src/core/channel.ts'
 import type { ReadableStore } from '../../src/store/store.ts'
 import type { Signer } from '../../src/trust/key.ts'
+import { fetchTimestamp } from '../../src/trust/probe.ts'
 import { publicKey } from '../../src/trust/public-key.ts'
 import { memoryCache, RepositoryReader, type TrustCache } from '../../src/trust/reader.ts'
 import { fault, LyingStore } from '../support/lying-store.ts'
@@ -374,6 +375,16 @@ describe('the cache', () => {
     const cache = await cached(now)
     await expect(head({ store: old.store, pin: now.pin }, cache)).rejects.toMatchObject({ code: 'untrusted' })
     expect(await head(now, cache)).toBeDefined()
+  })
+
+  test('what another process has accepted meanwhile may not be taken back', async () => {
+    const keys = newKeys()
+    const old = await forge({ keys })
+    const now = await forge({ keys, version: 2 })
+    const cache = await cached(old)
+    const reader = await RepositoryReader.open({ store: old.store, pin: old.pin, cache, now: NOW })
+    await cache.write('timestamp', (await fetchTimestamp(now.store)).body)
+    await expect(reader.refresh()).rejects.toMatchObject({ code: 'untrusted' })
   })
 
   test('a snapshot that takes a role back, or leaves it out, is untrusted', async () => {
