@@ -1,6 +1,7 @@
 /** Reports of flows → lines for people. */
 import { formatAge } from '../src/core/freshness.ts'
 import type { Changes, PullReport, ReleaseEntry, StatusReport, SwitchReport } from '../src/index.ts'
+import type { Settled } from '../src/surfaces/settle.ts'
 import { formatBytes } from './output.ts'
 
 export function changeLines({ added, removed, renamed, modified, more }: Changes): string[] {
@@ -35,19 +36,39 @@ export function pullLines(report: PullReport): string[] {
     dropped: `${version} stays: another command chose it meanwhile`,
     failed: current === undefined ? 'nothing is installed' : `still running ${version} on ${channel}`,
   }
-  return [head[outcome], ...(changes === undefined ? [] : changeLines(changes)), ...keptLines(kept)]
+  return [
+    head[outcome],
+    ...(changes === undefined ? [] : changeLines(changes)),
+    ...keptLines(kept),
+    ...settledLines(report.surfaces),
+  ]
 }
 
 export function keptLines(kept: readonly string[]): string[] {
   return kept.map((directory) => `local edits were set aside in ${directory}`)
 }
 
-export function switchLines({ current, previous, kept }: SwitchReport): string[] {
+/** What became of surfaces, a line each; nothing of those where nothing was to do. */
+export function settledLines(surfaces: readonly Settled[]): string[] {
+  return surfaces.flatMap(({ surface, outcome, from, to, shown, overdue }) => {
+    if (outcome === 'waits') return [`  ${surface}: shows ${from} until its sessions end`]
+    if (outcome !== 'moved') return []
+    const { changed = [], shadowed = [] } = shown ?? {}
+    const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
+    return [
+      `  ${surface}: ${to}, ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
+      ...shadowed.map((place) => `  ! ${surface}: ${place} is shadowed by something of yours`),
+    ]
+  })
+}
+
+export function switchLines({ current, previous, kept, surfaces }: SwitchReport): string[] {
   const moved = previous !== undefined && previous.manifest !== current.manifest
   return [
     moved ? `${previous.version} → ${current.version}` : current.version,
     'pinned: updates wait until skillsctl unpin',
     ...keptLines(kept),
+    ...settledLines(surfaces),
   ]
 }
 

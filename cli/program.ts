@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { keysCommands } from './keys-program.ts'
+import { surfaceCommands } from './surface-program.ts'
 
 /** @param first word of the command line: where that names a command of a machine, the others are not needed */
 export function buildProgram(version: string, first?: string): Command {
@@ -52,10 +53,12 @@ function machineCommands(program: Command): void {
       '--channel <name>',
       'canary, stable or drafts/<name> (default: the one in the token, else stable)',
     )
+    .option('--surface <presets>', 'show it to these agents, as in claude-code,agents')
     .addHelpText(
       'after',
       examples(
         'skillsctl join skillsctl-join-1.eyJ…',
+        'skillsctl join skillsctl-join-1.eyJ… --surface claude-code,agents',
         'skillsctl join s3://acme/skills --root sha256:4f… --channel canary',
       ),
     )
@@ -110,6 +113,7 @@ function machineCommands(program: Command): void {
     'after',
     examples('skillsctl history'),
   )
+  surfaceCommands(program)
 }
 
 function publishCommands(program: Command): void {

@@ -5,6 +5,16 @@ import { describe, expect, test } from 'vitest'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
+const BELOW_FLOWS = [
+  'src/core',
+  'src/disk',
+  'src/store',
+  'src/archive',
+  'src/trust',
+  'src/home',
+  'src/surfaces',
+]
+
 /** Each room with those it may import from (DESIGN §6); its own files always. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/core': [],
@@ -13,9 +23,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/archive': ['src/core', 'src/disk'],
   'src/trust': ['src/core', 'src/disk', 'src/store'],
   'src/home': ['src/core', 'src/disk', 'src/trust'],
-  'src/flows': ['src/core', 'src/disk', 'src/store', 'src/archive', 'src/trust', 'src/home'],
-  src: ['src/core', 'src/disk', 'src/store', 'src/archive', 'src/trust', 'src/home', 'src/flows'],
-  cli: ['src', 'src/core', 'src/disk', 'src/store', 'src/archive', 'src/trust', 'src/home', 'src/flows'],
+  'src/surfaces': ['src/core', 'src/disk', 'src/trust', 'src/home'],
+  'src/flows': [...BELOW_FLOWS],
+  src: [...BELOW_FLOWS, 'src/flows'],
+  cli: ['src', ...BELOW_FLOWS, 'src/flows'],
   ci: ['src', 'src/flows', 'cli'],
 }
 

@@ -15,15 +15,39 @@ type Args = readonly string[]
 export async function join(
   cli: Cli,
   [where = '']: Args,
-  flags: { root?: string; channel?: string },
+  flags: { root?: string; channel?: string; surface?: string },
 ): Promise<Result> {
   const { join } = await import('../../src/flows/join.ts')
+  const presets = await presetsIn(flags.surface)
   const { machine, pull, joined } = await join(machineContext(cli), await target(where, flags))
+  const shown = await showTo(cli, presets)
   const result = pullResult(cli, pull, {})
   const first = joined
     ? [`joined ${pull.channel} as machine ${machine}`]
     : ['this machine had joined already']
-  return { ...result, data: { machine, joined, ...result.data }, text: [...first, ...result.text] }
+  return {
+    ...result,
+    data: { machine, joined, ...result.data, ...(presets.length === 0 ? {} : { surfaces: shown.data }) },
+    text: [...first, ...result.text, ...shown.text],
+  }
+}
+
+/** Before anything is done, so that a typo changes nothing. @throws SkillsctlError `usage` */
+async function presetsIn(flag: string | undefined): Promise<string[]> {
+  if (flag === undefined) return []
+  const { requirePreset } = await import('../../src/flows/surface.ts')
+  return flag.split(',').map((name) => requirePreset(name.trim()).name)
+}
+
+async function showTo(cli: Cli, presets: readonly string[]): Promise<{ data: object[]; text: string[] }> {
+  const shown: { data: object[]; text: string[] } = { data: [], text: [] }
+  for (const preset of presets) {
+    const { add } = await import('./surface.ts')
+    const { data, text } = await add(cli, [preset], {})
+    shown.data.push(data)
+    shown.text.push(...text)
+  }
+  return shown
 }
 
 async function target(where: string, { root, channel }: { root?: string; channel?: string }) {

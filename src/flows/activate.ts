@@ -13,6 +13,7 @@ import { currentRelease, type Installed } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
+import { followCurrent, heldHere, type Settled } from './follow-surfaces.ts'
 import type { Machine } from './machine.ts'
 
 export interface ActivationRequest {
@@ -31,6 +32,8 @@ export interface ActivationReport {
   readonly previous: ReleaseName | undefined
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
+  /** What became of the surfaces of this machine. */
+  readonly surfaces: readonly Settled[]
 }
 
 /** The caller holds the lock. @param area this run's staging directory */
@@ -51,11 +54,13 @@ export async function activate(
   if (request.before !== undefined) await updateState(layout, request.before)
   if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
   if (request.after !== undefined) await updateState(layout, await request.after())
-  const tidied = await tidyOrTell(machine, area)
+  const { settled, kept, held } = await followCurrent(machine)
+  const tidied = await tidyOrTell(machine, area, held)
   return {
     current: nameOf(target),
     previous: previous && nameOf(previous),
-    kept: [...(edits === undefined ? [] : [edits]), ...tidied.kept],
+    kept: [...(edits === undefined ? [] : [edits]), ...kept, ...tidied.kept],
+    surfaces: settled,
   }
 }
 
@@ -64,22 +69,27 @@ export async function activate(
  * unwritten and its tidying undone.
  * @returns directories with local edits that were found in what was removed
  */
-export async function finishInterrupted({ layout, by, now }: Machine): Promise<readonly string[]> {
+export async function finishInterrupted(machine: Machine): Promise<readonly string[]> {
+  const { layout, by, now } = machine
   // A full disk leaves nothing lying about, but may have kept what happened from being recorded.
   if (!(await hasLeftovers(layout)) && (await isRecorded(layout))) return []
   return inStaging(layout, (area) =>
     withLock(layout.lock, async () => {
       await confirmHistory(layout, by, now())
       await syncHistory(layout)
-      return (await tidyHome(layout, area.directory, now())).kept
+      return (await tidyHome(layout, area.directory, now(), await heldHere(machine))).kept
     }),
   )
 }
 
 /** The release runs already: what cannot be cleared away is worth a word, not a failure. */
-async function tidyOrTell({ layout, emit, now }: Machine, area: StagingArea): Promise<Tidied> {
+async function tidyOrTell(
+  { layout, emit, now }: Machine,
+  area: StagingArea,
+  held: ReadonlySet<string>,
+): Promise<Tidied> {
   try {
-    return await tidyHome(layout, area.directory, now())
+    return await tidyHome(layout, area.directory, now(), held)
   } catch (error) {
     if (!isError(error)) throw error
     const message = `could not clear away old releases: ${error.message} (${error.subject ?? layout.root})`

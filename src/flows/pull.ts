@@ -22,6 +22,7 @@ import { activate, finishInterrupted } from './activate.ts'
 import { copyMeanwhile } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
 import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
+import { followLate, type Settled } from './follow-surfaces.ts'
 import {
   freshnessOf,
   learned,
@@ -62,6 +63,8 @@ export interface PullReport {
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
   readonly warnings: readonly string[]
+  /** What became of the surfaces of this machine, as far as anything was to do. */
+  readonly surfaces: readonly Settled[]
   readonly problem?: SkillsctlError
 }
 
@@ -78,11 +81,13 @@ export async function pull(context: MachineContext, options: PullOptions = {}): 
     const report = await withStore(machine, (store) => update(machine, store, options, step))
     const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
     const kept = SETTLED.includes(report.outcome) ? await finishInterrupted(machine) : []
-    return await finish(machine, { ...report, outcome, kept: [...report.kept, ...kept] }, options)
+    const late = report.surfaces.length > 0 || report.outcome === 'pending' ? [] : await followLate(machine)
+    const surfaces = [...report.surfaces, ...late]
+    return await finish(machine, { ...report, outcome, kept: [...report.kept, ...kept], surfaces }, options)
   } catch (error) {
     if (!isError(error) || error.code === 'locked') throw error
     await rememberProblem(machine, error)
-    return { ...standing(machine, 'failed'), problem: error }
+    return { ...standing(machine, 'failed'), surfaces: await followLate(machine), problem: error }
   }
 }
 
@@ -253,7 +258,14 @@ async function pending(machine: Machine, { target, installed, note }: Plan): Pro
 
 function standing({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
   const installed = currentName(layout)
-  return { outcome, channel: channel.name, current: installed && nameOf(installed), kept: [], warnings: [] }
+  return {
+    outcome,
+    channel: channel.name,
+    current: installed && nameOf(installed),
+    kept: [],
+    warnings: [],
+    surfaces: [],
+  }
 }
 
 /** Adds what the person should know about freshness. */

@@ -15,10 +15,10 @@ import { compareBytes } from '../core/canonical.ts'
 import type { Entry, FileEntry } from '../core/manifest.ts'
 import { isScratch } from '../core/scratch.ts'
 import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, systemError, unlessAbsent } from '../disk/fault.ts'
+import { errnoOf, onDisk, onDiskNow, systemError, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from './layout.ts'
-import type { Installed } from './releases.ts'
+import type { Installed, InstalledName } from './releases.ts'
 import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
 
 export interface Drift {
@@ -39,13 +39,18 @@ export function findDrift(
 ): Drift[] {
   try {
     const record = full ? new Map<string, string>() : readRecord(layout, installed.directory)
-    return compareWithManifest(installed, root, record)
+    return compareWithManifest(installed.content.files, root, record)
   } catch (error) {
     throw systemError(error, root)
   }
 }
 
-function compareWithManifest({ content: { files } }: Installed, root: string, record: StatRecord): Drift[] {
+/** The same for any tree: @param files what it should hold @param record stamps of its files when it was written */
+export function driftIn(root: string, files: readonly Entry[], record: StatRecord): Drift[] {
+  return onDiskNow(root, () => compareWithManifest(files, root, record))
+}
+
+function compareWithManifest(files: readonly Entry[], root: string, record: StatRecord): Drift[] {
   const drift: Drift[] = []
   for (const entry of files) {
     const kind = driftOf(`${root}/${entry.path}`, entry, record)
@@ -107,7 +112,7 @@ function isKeepable(entry: Stats | Dirent): boolean {
  */
 export async function keepEdits(
   layout: Layout,
-  installed: Installed,
+  installed: InstalledName,
   drift: readonly Drift[],
   root: string = join(layout.releases, installed.directory),
 ): Promise<string | undefined> {

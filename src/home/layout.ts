@@ -17,6 +17,12 @@ export interface Layout {
   readonly staging: string
   readonly standby: string
   readonly kept: string
+  /** One link to a release for each surface, as `current` is for all. */
+  readonly surfaces: string
+  /** What we have made on each surface. */
+  readonly ledgers: string
+  /** Who reads which release right now. */
+  readonly leases: string
   readonly lock: string
 }
 
@@ -34,6 +40,9 @@ export function layoutOf(root: string): Layout {
     staging: at('staging'),
     standby: at('standby'),
     kept: at('kept'),
+    surfaces: at('surfaces'),
+    ledgers: at('ledgers'),
+    leases: at('leases'),
     lock: at('lock'),
   }
 }

@@ -21,8 +21,14 @@ export interface Tidied {
 /**
  * @param area this run's staging directory
  * @param now milliseconds since the epoch
+ * @param read directories of releases that somebody may be reading
  */
-export async function tidyHome(layout: Layout, area: string, now: number): Promise<Tidied> {
+export async function tidyHome(
+  layout: Layout,
+  area: string,
+  now: number,
+  read: ReadonlySet<string> = new Set(),
+): Promise<Tidied> {
   await sweepStaging(layout)
   const [activations, state] = await Promise.all([readHistory(layout), readState(layout)])
   const current = currentDirectory(layout)
@@ -32,7 +38,7 @@ export async function tidyHome(layout: Layout, area: string, now: number): Promi
     directory,
     size: recordedSize(layout, directory),
     lastUsed: runs.get(directory) ?? 0,
-    held: directory === current || manifest === state.pin?.manifest,
+    held: directory === current || manifest === state.pin?.manifest || read.has(directory),
   }))
   const running = installed.find(({ directory }) => directory === current)?.manifest
   const previous = (await ranHere(layout)).filter(({ manifest }) => manifest !== running).reverse()

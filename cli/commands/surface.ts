@@ -1,0 +1,127 @@
+/** The commands of surfaces: from arguments to a flow, from its report to lines. */
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import { SkillsctlError } from '../../src/core/errors.ts'
+import { formatAge } from '../../src/core/freshness.ts'
+import { FOLDERS, findPreset } from '../../src/core/surface.ts'
+import type { SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
+import type { Person } from '../../src/surfaces/root.ts'
+import { type Cli, machineContext } from '../context.ts'
+import { keptLines, settledLines } from '../describe.ts'
+import type { Result } from '../output.ts'
+
+type Args = readonly string[]
+
+interface AddFlags {
+  as?: string
+  root?: string
+  folder?: readonly string[]
+  copy?: boolean
+  link?: boolean
+  switch?: 'now' | 'session'
+  /** Milliseconds. */
+  maxWait?: number
+  only?: readonly string[]
+  except?: readonly string[]
+}
+
+export function thisPerson(): Person {
+  return { directory: homedir(), variables: process.env }
+}
+
+export async function add(cli: Cli, [preset = '']: Args, flags: AddFlags): Promise<Result> {
+  const { addSurface } = await import('../../src/flows/surface.ts')
+  const report = await addSurface(machineContext(cli), preset, optionsFrom(flags), thisPerson())
+  return { data: report, text: addLines(report) }
+}
+
+function optionsFrom({ as, root, folder, copy, link, maxWait, ...flags }: AddFlags): SurfaceOptions {
+  if (copy === true && link === true)
+    throw new SkillsctlError('usage', 'a surface has links or copies, not both', { subject: '--copy --link' })
+  return {
+    name: as,
+    root: root === undefined ? undefined : resolve(root),
+    folders: folder && foldersFrom(folder),
+    by: copy === true ? 'copy' : link === true ? 'link' : undefined,
+    switch: flags.switch,
+    maxWait: maxWait === undefined ? undefined : Math.round(maxWait / 1000),
+    only: flags.only,
+    except: flags.except,
+  }
+}
+
+function foldersFrom(names: readonly string[]): SurfaceOptions['folders'] {
+  const unknown = names.find((name) => !FOLDERS.some((folder) => folder === name))
+  if (unknown === undefined) return FOLDERS.filter((folder) => names.includes(folder))
+  throw new SkillsctlError('usage', 'agents know no such folder', {
+    subject: unknown,
+    expected: FOLDERS.join(', '),
+  })
+}
+
+export function addLines({ surface, isNew, settled }: SurfaceReport): string[] {
+  const { name, root, by, preset } = surface
+  if (root === undefined) {
+    return [
+      `${name}: no file reaches ${findPreset(preset)?.agents ?? preset}; make bundles to upload with: skillsctl export --zip`,
+    ]
+  }
+  const way = by === 'copy' ? 'copies' : 'links'
+  const first = `${isNew ? 'added' : 'changed'} ${name}: ${way} in ${root}`
+  if (settled === undefined) return [first, '  nothing is installed yet: skillsctl pull fills it']
+  return [first, ...settledLines([settled])]
+}
+
+export async function listAll(cli: Cli): Promise<Result> {
+  const { listSurfaces } = await import('../../src/flows/surface.ts')
+  const surfaces = await listSurfaces(machineContext(cli))
+  const text =
+    surfaces.length === 0
+      ? ['no surfaces: no agent sees the release; add one with: skillsctl surface add claude-code']
+      : surfaces.flatMap((status) => statusLines(status, Date.now()))
+  return { data: { surfaces }, text }
+}
+
+function statusLines(status: SurfaceStatus, now: number): string[] {
+  const { surface, shadowed } = status
+  const lines = shadowed.map(
+    (place) =>
+      `  ! ${place} is shadowed by something of yours; skillsctl surface adopt ${place} moves it to kept/`,
+  )
+  return [`${surface.name}: ${standingOf(status, now)}`, ...lines]
+}
+
+function standingOf(status: SurfaceStatus, now: number): string {
+  const { surface, shows, isCurrent, entries, waitsSince, sessions, exported } = status
+  const age = (instant: string): string => formatAge(Math.max(0, now - Date.parse(instant)))
+  if (surface.root === undefined) {
+    const last =
+      exported === undefined ? 'never exported' : `last exported ${exported.release}, ${age(exported.at)} ago`
+    return `manual: ${last}, not verifiable`
+  }
+  const what = `${entries} ${entries === 1 ? 'entry' : 'entries'} (${surface.by}, ${surface.switch}) in ${surface.root}`
+  if (shows === undefined) return `shows nothing yet; ${what}`
+  const readers = sessions === 0 ? '' : `, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
+  if (isCurrent) return `${shows}, ${what}${readers}`
+  const why = waitsSince === undefined ? 'behind' : `waits for sessions since ${age(waitsSince)}`
+  return `${shows}, ${why}; ${what}${readers}`
+}
+
+export async function remove(cli: Cli, [name = '']: Args): Promise<Result> {
+  const { removeSurface } = await import('../../src/flows/surface.ts')
+  const { changed, kept } = await removeSurface(machineContext(cli), name)
+  const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'}`
+  return {
+    data: { removed: name, entries: changed, kept },
+    text: [`removed ${name}: ${count} of ours`, ...keptLines(kept)],
+  }
+}
+
+export async function adoptEntry(cli: Cli, [entry = '']: Args, { on }: { on?: string }): Promise<Result> {
+  const { adopt } = await import('../../src/flows/surface.ts')
+  const adopted = await adopt(machineContext(cli), entry, on)
+  const text = adopted.map(
+    ({ surface, place, kept }) => `${surface}: ${place} is of the release now; yours is in ${kept}`,
+  )
+  return { data: { adopted }, text }
+}

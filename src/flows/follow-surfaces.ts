@@ -1,0 +1,94 @@
+/** After `current` has moved, or a session has ended: the surfaces of this machine follow. */
+import { isError, type SkillsctlError } from '../core/errors.ts'
+import type { Surface } from '../core/surface.ts'
+import { withLock } from '../disk/lock.ts'
+import { requireConfig } from '../home/config.ts'
+import { currentDirectory } from '../home/releases.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import type { Moment, Settled } from '../surfaces/settle.ts'
+import type { Machine, MachineContext } from './machine.ts'
+
+export type { Settled } from '../surfaces/settle.ts'
+
+export interface Followed {
+  readonly settled: readonly Settled[]
+  /** Directories with local edits that were set aside. */
+  readonly kept: readonly string[]
+  /** Directories of `releases/` that somebody may be reading. */
+  readonly held: ReadonlySet<string>
+}
+
+/** The release runs already: a surface that cannot follow is worth a word, not a failure. The caller holds the lock. */
+export async function followCurrent(
+  { layout, emit, now }: MachineContext,
+  moment: Moment = 'pull',
+): Promise<Followed> {
+  try {
+    const surfaces = surfacesOf(await requireConfig(layout))
+    if (surfaces.length === 0) return { settled: [], kept: [], held: await heldBy({ layout, now }, surfaces) }
+    const { settleSurfaces } = await import('../surfaces/settle.ts')
+    const settled = await settleSurfaces(layout, surfaces, moment, now())
+    for (const { surface, problem } of settled)
+      if (problem !== undefined) warn(emit, `the surface ${surface} could not follow`, problem)
+    const kept = settled.flatMap(({ shown }) => shown?.kept ?? [])
+    return { settled, kept, held: await heldBy({ layout, now }, surfaces) }
+  } catch (error) {
+    if (!isError(error)) throw error
+    warn(emit, 'the surfaces could not follow', error)
+    return { settled: [], kept: [], held: await everything(layout) }
+  }
+}
+
+function warn(emit: MachineContext['emit'], what: string, { message, subject, hint }: SkillsctlError): void {
+  const why = [message, subject].filter(Boolean).join(': ')
+  emit({
+    flow: 'surfaces',
+    step: 'show',
+    status: 'warning',
+    message: `${what}: ${why}${hint === undefined ? '' : ` (${hint})`}`,
+  })
+}
+
+/** For a run that activates nothing: a surface may still wait, or have been left half done. */
+export async function followLate(machine: Machine): Promise<readonly Settled[]> {
+  const { layout } = machine
+  const surfaces = surfacesOf(machine.config)
+  if (surfaces.length === 0 || !(await needsAttention(machine, surfaces))) return []
+  return withLock(layout.lock, async () => (await followCurrent(machine)).settled)
+}
+
+async function needsAttention({ layout }: Machine, surfaces: readonly Surface[]): Promise<boolean> {
+  const { isSettled } = await import('../surfaces/settled.ts')
+  const current = currentDirectory(layout)
+  try {
+    for (const surface of surfaces) if (!(await isSettled(layout, surface, current))) return true
+    return false
+  } catch (error) {
+    // Said by whoever settles.
+    if (isError(error)) return true
+    throw error
+  }
+}
+
+/** Directories of `releases/` that somebody may be reading, as far as this can be told; else all of them. */
+export async function heldHere({ layout, now }: MachineContext): Promise<ReadonlySet<string>> {
+  try {
+    return await heldBy({ layout, now }, surfacesOf(await requireConfig(layout)))
+  } catch (error) {
+    if (isError(error)) return everything(layout)
+    throw error
+  }
+}
+
+async function heldBy(
+  { layout, now }: Pick<MachineContext, 'layout' | 'now'>,
+  surfaces: readonly Surface[],
+): Promise<ReadonlySet<string>> {
+  const { heldReleases } = await import('../surfaces/held.ts')
+  return heldReleases(layout, surfaces, now())
+}
+
+async function everything(layout: MachineContext['layout']): Promise<ReadonlySet<string>> {
+  const { directories } = await import('../home/releases.ts')
+  return new Set(directories(layout))
+}

@@ -1,0 +1,244 @@
+/** `skillsctl surface add`, `list`, `remove`, `adopt`: the places on this machine where agents look. */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isError, SkillsctlError } from '../core/errors.ts'
+import {
+  CUSTOM,
+  checkSurfaceName,
+  type Folder,
+  findPreset,
+  MAX_WAIT,
+  PRESETS,
+  type Preset,
+  type Surface,
+} from '../core/surface.ts'
+import { onDisk } from '../disk/fault.ts'
+import { withLock } from '../disk/lock.ts'
+import { requireConfig } from '../home/config.ts'
+import { createHome, type Layout } from '../home/layout.ts'
+import { currentDirectory } from '../home/releases.ts'
+import { setAside } from '../surfaces/adopt.ts'
+import { surfacesOf, writeSurface } from '../surfaces/definitions.ts'
+import { holds, liveLeases } from '../surfaces/lease.ts'
+import { readLedger, removeLedger } from '../surfaces/ledger.ts'
+import { pointerOf, removePointer } from '../surfaces/pointer.ts'
+import { insistOnFreeRoot, type Person, rootOf } from '../surfaces/root.ts'
+import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
+import { type Shown, showRelease } from '../surfaces/show.ts'
+import type { MachineContext } from './machine.ts'
+
+export interface SurfaceOptions {
+  /** Default: the name of the preset. */
+  readonly name?: string | undefined
+  /** Instead of that of the preset; absolute. */
+  readonly root?: string | undefined
+  readonly folders?: readonly Folder[] | undefined
+  readonly by?: Surface['by'] | undefined
+  readonly switch?: Surface['switch'] | undefined
+  /** Seconds. */
+  readonly maxWait?: number | undefined
+  readonly only?: readonly string[] | undefined
+  readonly except?: readonly string[] | undefined
+}
+
+export interface SurfaceReport {
+  readonly surface: Surface
+  /** False when it was there already, as it is now. */
+  readonly isNew: boolean
+  /** Undefined as long as nothing is installed, and for a place that no file reaches. */
+  readonly settled: Settled | undefined
+}
+
+/**
+ * Adds a surface, or changes one. Its root and folders are made, because agents do not watch what is born later.
+ * @throws SkillsctlError `usage`, `refused`, and what keeps the release from being shown there
+ */
+export async function addSurface(
+  context: MachineContext,
+  presetName: string,
+  options: SurfaceOptions,
+  person: Person,
+): Promise<SurfaceReport> {
+  const { layout, now } = context
+  const preset = requirePreset(presetName)
+  const config = await requireConfig(layout)
+  await createHome(layout)
+  const known = surfacesOf(config).find(({ name }) => name === (options.name ?? preset.name))
+  const surface = surfaceFrom(preset, options, known, person)
+  const { root, name, folders } = surface
+  if (root !== undefined) {
+    insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
+    for (const folder of folders)
+      await onDisk(join(root, folder), () => mkdir(join(root, folder), { recursive: true }))
+  }
+  return withLock(layout.lock, async () => {
+    await writeSurface(layout, name, surface)
+    const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
+    if (settled?.problem !== undefined) {
+      if (known === undefined) await forget(layout, name)
+      throw settled.problem
+    }
+    return { surface, isNew: known === undefined, settled }
+  })
+}
+
+async function forget(layout: Layout, name: string): Promise<void> {
+  await writeSurface(layout, name, undefined)
+  await removeLedger(layout, name)
+  await removePointer(layout, name)
+}
+
+/** @throws SkillsctlError `usage` for a preset that does not exist */
+export function requirePreset(name: string): Preset {
+  const preset = findPreset(name)
+  if (preset !== undefined) return preset
+  throw new SkillsctlError('usage', 'there is no such preset', {
+    subject: name,
+    expected: [...PRESETS, CUSTOM].map((one) => one.name).join(', '),
+    hint: 'for any other place: skillsctl surface add custom --as <name> --root <directory>',
+  })
+}
+
+/** What was chosen before stays, unless it is chosen anew. */
+function surfaceFrom(
+  preset: Preset,
+  options: SurfaceOptions,
+  known: Surface | undefined,
+  person: Person,
+): Surface {
+  const root = options.root ?? known?.root ?? rootOf(preset, person)
+  if (preset === CUSTOM && (root === undefined || (options.name === undefined && known === undefined))) {
+    throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
+      expected: 'skillsctl surface add custom --as <name> --root <directory>',
+    })
+  }
+  return {
+    name: checkSurfaceName(options.name ?? preset.name),
+    preset: preset.name,
+    root,
+    folders: options.folders ?? known?.folders ?? preset.folders,
+    by: options.by ?? known?.by ?? 'link',
+    switch: options.switch ?? known?.switch ?? 'now',
+    maxWait: options.maxWait ?? known?.maxWait ?? MAX_WAIT,
+    only: options.only ?? known?.only ?? [],
+    except: options.except ?? known?.except ?? [],
+  }
+}
+
+/** @throws SkillsctlError `absent` when this machine has no surface of this name */
+export async function requireSurface({ layout }: MachineContext, name: string): Promise<Surface> {
+  const surfaces = surfacesOf(await requireConfig(layout))
+  const surface = surfaces.find((one) => one.name === name)
+  if (surface !== undefined) return surface
+  throw new SkillsctlError('absent', 'this machine has no such surface', {
+    subject: name,
+    expected: surfaces.map((one) => one.name).join(', ') || 'none yet',
+    hint: `add it with: skillsctl surface add ${findPreset(name)?.name ?? '<preset>'}`,
+  })
+}
+
+/** Takes away what we have made there, and nothing else. */
+export async function removeSurface(context: MachineContext, name: string): Promise<Shown> {
+  const { layout, now } = context
+  const surface = await requireSurface(context, name)
+  return withLock(layout.lock, async () => {
+    const { root } = surface
+    // A root that has gone has taken everything of ours along.
+    const isThere = root !== undefined && existsSync(root)
+    const shown = isThere
+      ? await showRelease(layout, { ...surface, root }, undefined, now())
+      : { changed: [], shadowed: [], kept: [] }
+    await forget(layout, name)
+    return shown
+  })
+}
+
+export interface SurfaceStatus {
+  readonly surface: Surface
+  /** A directory of `releases/`. */
+  readonly shows: string | undefined
+  readonly since: string | undefined
+  /** Whether that is what `current` names. */
+  readonly isCurrent: boolean
+  readonly entries: number
+  readonly shadowed: readonly string[]
+  readonly waitsSince: string | undefined
+  /** Leases on it that are live. */
+  readonly sessions: number
+  readonly exported: { readonly release: string; readonly at: string } | undefined
+}
+
+export async function listSurfaces({ layout, now }: MachineContext): Promise<SurfaceStatus[]> {
+  const surfaces = surfacesOf(await requireConfig(layout))
+  const leases = liveLeases(layout, now())
+  const current = currentDirectory(layout)
+  return Promise.all(
+    surfaces.map(async (surface) => {
+      const { shows, entries, shadowed, waitsSince, exported } = await readLedger(layout, surface.name)
+      return {
+        surface,
+        shows: pointerOf(layout, surface.name),
+        since: shows?.since,
+        isCurrent: shows !== undefined && shows.release === current,
+        entries: entries.size,
+        shadowed,
+        waitsSince,
+        sessions: leases.filter((lease) => holds(lease, surface.name)).length,
+        exported,
+      }
+    }),
+  )
+}
+
+export interface Adopted {
+  readonly surface: string
+  readonly place: string
+  /** The directory in `kept/` that holds what was there. */
+  readonly kept: string
+}
+
+/**
+ * Gives the place of an entry to the release; what lies there goes to `kept/`.
+ * @param wanted an entry, as `quarterback` or `skills/quarterback`
+ * @param on name of a surface; default: all on which it is shadowed
+ * @throws SkillsctlError `absent` when it is shadowed nowhere
+ */
+export async function adopt(
+  context: MachineContext,
+  wanted: string,
+  on: string | undefined,
+): Promise<Adopted[]> {
+  const { layout, now } = context
+  const surfaces =
+    on === undefined ? surfacesOf(await requireConfig(layout)) : [await requireSurface(context, on)]
+  return withLock(layout.lock, async () => {
+    const adopted: Adopted[] = []
+    for (const surface of surfaces) {
+      const { root, name } = surface
+      const { shadowed } = await readLedger(layout, name)
+      const places = shadowed.filter((place) => place === wanted || place.endsWith(`/${wanted}`))
+      if (root === undefined || places.length === 0) continue
+      for (const place of places) {
+        // It may have gone meanwhile: then the place is free.
+        const kept = await setAside(layout, name, root, place, now()).catch(absent)
+        if (kept !== undefined) adopted.push({ surface: name, place, kept })
+      }
+      const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
+      if (settled?.problem !== undefined) throw settled.problem
+    }
+    if (adopted.length === 0) throw shadowedNowhere(wanted)
+    return adopted
+  })
+}
+
+function absent(error: unknown): undefined {
+  if (!isError(error, 'absent')) throw error
+}
+
+function shadowedNowhere(subject: string): SkillsctlError {
+  return new SkillsctlError('absent', 'nothing is in the way of an entry of this name', {
+    subject,
+    hint: 'see what is: skillsctl surface list',
+  })
+}

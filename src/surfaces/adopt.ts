@@ -1,0 +1,63 @@
+/** Moving what lies in the place of an entry to `kept/`, because a person said so. */
+import { type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { cp, mkdir, rename } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { syncDirectory } from '../disk/atomic-file.ts'
+import { errnoOf, onDisk } from '../disk/fault.ts'
+import { removeTree } from '../disk/remove-tree.ts'
+import { syncTree } from '../disk/sync.ts'
+import type { Layout } from '../home/layout.ts'
+import { newBench, workshopOf } from './workshop.ts'
+
+/**
+ * Nothing of it is lost whatever happens: it is moved, or copied whole before it goes. The caller holds the lock.
+ * @param place relative to `root`
+ * @param now milliseconds since the epoch
+ * @returns the directory in `kept/` that holds it
+ */
+export async function setAside(
+  layout: Layout,
+  surface: string,
+  root: string,
+  place: string,
+  now: number,
+): Promise<string> {
+  const kept = join(layout.kept, `${surface}-${now.toString(36)}`)
+  const [from, to] = [join(root, place), join(kept, place)]
+  await onDisk(from, async () => {
+    await mkdir(dirname(to), { recursive: true })
+    try {
+      await rename(from, to)
+    } catch (error) {
+      if (errnoOf(error) !== 'EXDEV') throw error
+      await cp(from, to, {
+        recursive: true,
+        verbatimSymlinks: true,
+        preserveTimestamps: true,
+        errorOnExist: true,
+        force: false,
+      })
+      await syncCopy(to)
+      // Out of the way in one step; removed when nobody can reach it by its name.
+      const bench = await newBench(workshopOf(root, dirname(place)), now)
+      await rename(from, join(bench, 'aside'))
+      await removeTree(bench)
+    }
+    await syncDirectory(dirname(to))
+    await syncDirectory(layout.kept)
+  })
+  return kept
+}
+
+async function syncCopy(path: string): Promise<void> {
+  const isTree = lstatSync(path).isDirectory()
+  const all = isTree ? readdirSync(path, { recursive: true, withFileTypes: true }) : []
+  const paths = (wanted: Dirent[]): string[] =>
+    wanted.map(({ parentPath, name }) => relative(path, join(parentPath, name)))
+  const [files, links] = [
+    all.filter((entry) => entry.isFile()),
+    all.filter((entry) => entry.isSymbolicLink()),
+  ]
+  if (isTree) await syncTree(path, paths(files), paths(links))
+  else await syncDirectory(dirname(path))
+}

@@ -1,0 +1,112 @@
+/**
+ * `leases/`: who reads a release right now, an agent's session or a command under `skillsctl run`. A file each, so that
+ * nobody needs the lock to take one. It ends with its holder, or with its age where nobody can tell.
+ */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryName } from '../disk/atomic-file.ts'
+import { errnoOf, onDiskNow } from '../disk/fault.ts'
+import { isAlive, type ProcessIdentity, parseIdentity } from '../disk/process-identity.ts'
+import type { Layout } from '../home/layout.ts'
+
+/** Of a lease on what every surface shows. */
+export const EVERY = '*'
+
+export interface Lease {
+  /** Given by the agent; with the surface it tells leases apart. */
+  readonly id: string
+  /** Name of a surface, or `EVERY`. */
+  readonly surface: string
+  /** A directory of `releases/`. */
+  readonly release: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly holder?: ProcessIdentity | undefined
+}
+
+/** A session whose process nobody knows. Milliseconds. */
+const LONGEST_SESSION = 24 * 60 * 60 * 1000
+
+function pathOf({ leases }: Layout, { id, surface }: Pick<Lease, 'id' | 'surface'>): string {
+  const digest = createHash('sha256').update(`${surface}\n${id}`).digest('hex')
+  return join(leases, `${digest.slice(0, 32)}.json`)
+}
+
+/** Replaces a lease of the same id and surface. @throws SkillsctlError `no-space`, `failed` */
+export function takeLease(layout: Layout, lease: Lease): void {
+  const path = pathOf(layout, lease)
+  onDiskNow(path, () => {
+    mkdirSync(layout.leases, { recursive: true })
+    // Whole or not at all; it need not survive a power failure, because its holder does not.
+    const temporary = join(layout.staging, temporaryName('lease'))
+    writeFileSync(temporary, `${JSON.stringify(lease)}\n`, { mode: 0o600 })
+    renameSync(temporary, path)
+  })
+}
+
+export function endLease(layout: Layout, lease: Pick<Lease, 'id' | 'surface'>): void {
+  const path = pathOf(layout, lease)
+  onDiskNow(path, () => rmSync(path, { force: true }))
+}
+
+/** Leases whose holders live, as far as anybody can tell. @param now milliseconds since the epoch */
+export function liveLeases(layout: Layout, now: number): Lease[] {
+  return allLeases(layout).flatMap(({ lease }) => (lease !== undefined && isLive(lease, now) ? [lease] : []))
+}
+
+/** Removes what dead holders left behind. */
+export function sweepLeases(layout: Layout, now: number): void {
+  for (const { path, lease, modified } of allLeases(layout)) {
+    const isDead = lease === undefined ? now - modified > LONGEST_SESSION : !isLive(lease, now)
+    if (isDead) onDiskNow(path, () => rmSync(path, { force: true }))
+  }
+}
+
+/** Whether this lease keeps a surface from moving. */
+export function holds({ surface }: Lease, name: string): boolean {
+  return surface === EVERY || surface === name
+}
+
+function isLive({ holder, since }: Lease, now: number): boolean {
+  const age = now - since
+  const alive = holder === undefined ? 'unknown' : isAlive(holder, Math.max(0, age))
+  // A time in the future was noted while a clock was wrong: it ends with its holder only.
+  return alive === 'unknown' ? age < LONGEST_SESSION : alive
+}
+
+function allLeases(layout: Layout): { path: string; lease: Lease | undefined; modified: number }[] {
+  return namesIn(layout.leases).flatMap((name) => {
+    const path = join(layout.leases, name)
+    try {
+      const modified = statSync(path).mtimeMs
+      return [{ path, lease: parseLease(readFileSync(path, 'utf8')), modified }]
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return []
+      throw error
+    }
+  })
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Undefined for what a crash or a bad disk has left. */
+export function parseLease(text: string): Lease | undefined {
+  try {
+    const { id, surface, release, since, holder } = JSON.parse(text)
+    const isLease =
+      [id, surface, release].every((field) => typeof field === 'string') && Number.isFinite(since)
+    if (!isLease) return undefined
+    return { id, surface, release, since, holder: parseIdentity(JSON.stringify(holder ?? null)) }
+  } catch {
+    // Torn: judged by its age.
+    return undefined
+  }
+}

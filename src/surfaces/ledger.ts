@@ -1,0 +1,134 @@
+/**
+ * `ledgers/<surface>.json`: what we have made on a surface, and what it shows. We touch nothing that is not in it. It is
+ * written before anything is made, so that a crash leaves nothing of ours unknown.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SkillsctlError } from '../core/errors.ts'
+import {
+  describe,
+  type Fields,
+  instant,
+  integer,
+  list,
+  object,
+  optional,
+  parseJson,
+  string,
+} from '../core/parse.ts'
+import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
+import { onDisk } from '../disk/fault.ts'
+import type { Layout } from '../home/layout.ts'
+
+const FORMAT = 'skillsctl-ledger/1'
+/** How long a release stays on disk after a surface has shown it. Milliseconds. */
+export const READ_FOR = 14 * 24 * 60 * 60 * 1000
+
+/** Something of ours below the root of a surface. */
+export interface OwnEntry {
+  readonly by: 'link' | 'copy'
+  readonly kind: 'directory' | 'file'
+  /** Of the content that it shows. */
+  readonly digest: string
+  /** Of a link: where it leads. */
+  readonly target?: string | undefined
+  /** Of a copy: the directory of `releases/` that it was made of. */
+  readonly release?: string | undefined
+  /** Of a copy: its stamps when it was made, as in `stat-record.ts`; absent while it is being made. */
+  readonly stamps?: string | undefined
+  /** Of a copy of a directory: its inode. */
+  readonly inode?: number | undefined
+}
+
+export interface Former {
+  /** A directory of `releases/`. */
+  readonly release: string
+  readonly until: string
+}
+
+export interface Ledger {
+  /** By place. */
+  readonly entries: ReadonlyMap<string, OwnEntry>
+  /** A directory of `releases/`, once everything on the surface is of that release. */
+  readonly shows?: { readonly release: string; readonly since: string } | undefined
+  /** Releases that it showed before, as long as somebody may still read them. */
+  readonly former: readonly Former[]
+  /** Places that something else has taken. */
+  readonly shadowed: readonly string[]
+  /** Since when it waits for sessions to end. */
+  readonly waitsSince?: string | undefined
+  /** Of a place that no file reaches: what was last exported for it. */
+  readonly exported?: { readonly release: string; readonly at: string } | undefined
+}
+
+export const EMPTY: Ledger = { entries: new Map(), former: [], shadowed: [] }
+
+function pathOf({ ledgers }: Layout, surface: string): string {
+  return join(ledgers, `${surface}.json`)
+}
+
+/** @throws SkillsctlError `corrupt`: without it nobody knows what is ours; `unsupported` for that of a newer skillsctl */
+export async function readLedger(layout: Layout, surface: string): Promise<Ledger> {
+  const path = pathOf(layout, surface)
+  const bytes = await readIfThere(path)
+  return bytes === undefined ? EMPTY : parseLedger(bytes.toString('utf8'), path)
+}
+
+/** @throws SkillsctlError `corrupt`, `unsupported` */
+export function parseLedger(text: string, path: string): Ledger {
+  const fields = object(parseJson(text, path), path)
+  if (fields['format'] !== FORMAT) {
+    throw new SkillsctlError('unsupported', 'this surface was managed by another version of skillsctl', {
+      subject: path,
+      expected: FORMAT,
+      found: describe(fields['format']),
+      hint: 'install a newer skillsctl',
+    })
+  }
+  return {
+    entries: new Map(
+      Object.entries(object(fields['entries'], path)).map(([place, value]) => [place, parseOwn(value, path)]),
+    ),
+    shows: optional(fields['shows'], path, (value) => {
+      const { release, since } = object(value, path)
+      return { release: string(release, path), since: instant(since, path) }
+    }),
+    former: list(fields['former'], path).map((value) => {
+      const { release, until } = object(value, path)
+      return { release: string(release, path), until: instant(until, path) }
+    }),
+    shadowed: list(fields['shadowed'], path).map((place) => string(place, path)),
+    waitsSince: optional(fields['waitsSince'], path, instant),
+    exported: optional(fields['exported'], path, (value) => {
+      const { release, at } = object(value, path)
+      return { release: string(release, path), at: instant(at, path) }
+    }),
+  }
+}
+
+function parseOwn(value: unknown, path: string): OwnEntry {
+  const fields: Fields = object(value, path)
+  return {
+    by: string(fields['by'], path, /^(?:link|copy)$/) === 'copy' ? 'copy' : 'link',
+    kind: string(fields['kind'], path, /^(?:directory|file)$/) === 'file' ? 'file' : 'directory',
+    digest: string(fields['digest'], path),
+    target: optional(fields['target'], path, string),
+    release: optional(fields['release'], path, string),
+    stamps: optional(fields['stamps'], path, string),
+    inode: optional(fields['inode'], path, (inode) => integer(inode, path)),
+  }
+}
+
+/** The caller holds the lock. */
+export async function writeLedger(layout: Layout, surface: string, ledger: Ledger): Promise<void> {
+  const content = { format: FORMAT, ...ledger, entries: Object.fromEntries(ledger.entries) }
+  await writeFileAtomic(pathOf(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
+    mode: 0o600,
+    via: layout.staging,
+  })
+}
+
+export async function removeLedger(layout: Layout, surface: string): Promise<void> {
+  const path = pathOf(layout, surface)
+  await onDisk(path, () => rm(path, { force: true }))
+}

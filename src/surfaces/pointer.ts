@@ -1,0 +1,42 @@
+/** `surfaces/<name>`: the link through which all links of a surface lead to one release. */
+import { readlinkSync } from 'node:fs'
+import { rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
+import { errnoOf, onDisk, systemError } from '../disk/fault.ts'
+import type { Layout } from '../home/layout.ts'
+
+export function pointerPath({ surfaces }: Layout, surface: string): string {
+  return join(surfaces, surface)
+}
+
+/** A directory of `releases/`; undefined when the surface shows nothing yet, or its pointer is damaged. */
+export function pointerOf(layout: Layout, surface: string): string | undefined {
+  const path = pointerPath(layout, surface)
+  try {
+    return /^\.\.\/releases\/([^/]+)$/.exec(readlinkSync(path))?.[1]
+  } catch (error) {
+    if (['ENOENT', 'EINVAL', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw systemError(error, path)
+  }
+}
+
+/** One rename: whoever looks sees the old release or the new one. The caller holds the lock. */
+export async function flipPointer(layout: Layout, surface: string, release: string): Promise<void> {
+  const path = pointerPath(layout, surface)
+  await onDisk(path, async () => {
+    const link = join(layout.staging, temporaryName('pointer'))
+    try {
+      await symlink(`../releases/${release}`, link)
+      await rename(link, path)
+    } finally {
+      await rm(link, { force: true })
+    }
+    await syncDirectory(layout.surfaces)
+  })
+}
+
+export async function removePointer(layout: Layout, surface: string): Promise<void> {
+  const path = pointerPath(layout, surface)
+  await onDisk(path, () => rm(path, { force: true }))
+}

@@ -1,0 +1,95 @@
+/** Where a preset's root is on this machine, and whether it can be ours to fill. */
+import { lstatSync, realpathSync, statSync } from 'node:fs'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { SkillsctlError } from '../core/errors.ts'
+import type { Folder, Preset, Surface } from '../core/surface.ts'
+import { onDiskNow } from '../disk/fault.ts'
+import type { Layout } from '../home/layout.ts'
+
+/** The person whose agents are meant. */
+export interface Person {
+  /** Absolute path of the home directory. */
+  readonly directory: string
+  readonly variables: Readonly<Record<string, string | undefined>>
+}
+
+/** Absolute; undefined for a place that no file reaches. */
+export function rootOf({ root, variable }: Preset, { directory, variables }: Person): string | undefined {
+  const moved = variable && variables[variable.name]
+  if (variable !== undefined && moved !== undefined && moved !== '')
+    return resolve(join(moved, variable.below))
+  return root && join(directory, root)
+}
+
+/**
+ * @param others surfaces of this machine
+ * @throws SkillsctlError `refused` for a root that is no directory, or in which two would be in each other's way
+ */
+export function insistOnFreeRoot(
+  layout: Layout,
+  name: string,
+  root: string,
+  folders: readonly Folder[],
+  others: readonly Surface[],
+): void {
+  if (!isAbsolute(root)) {
+    throw new SkillsctlError('usage', 'the root of a surface is an absolute path', { subject: root })
+  }
+  const info = onDiskNow(root, () => statSync(root, { throwIfNoEntry: false }))
+  const isAlias =
+    info === undefined && onDiskNow(root, () => lstatSync(root, { throwIfNoEntry: false })) !== undefined
+  if (isAlias || (info !== undefined && !info.isDirectory())) {
+    throw new SkillsctlError('refused', 'this is not a directory', {
+      subject: root,
+      found: isAlias ? 'a link that leads nowhere' : 'a file',
+      hint: 'move it away, or name another root with --root',
+    })
+  }
+  for (const folder of folders) insistOnOutside(layout, join(root, folder))
+  const other = others.find((one) => one.name !== name && sharesFolder(one, root, folders))
+  if (other === undefined) return
+  throw new SkillsctlError('refused', 'another surface has this place already', {
+    subject: root,
+    found: other.name,
+    hint: `skillsctl surface remove ${other.name}, or choose other folders with --folder`,
+  })
+}
+
+function sharesFolder(other: Surface, root: string, folders: readonly Folder[]): boolean {
+  return (
+    other.root !== undefined &&
+    real(other.root) === real(root) &&
+    other.folders.some((folder) => folders.includes(folder))
+  )
+}
+
+/** Agents scan their folders to some depth: what lies in the home would be found once more there. */
+function insistOnOutside({ root: home }: Layout, folder: string): void {
+  const isWithin = (inner: string, outer: string): boolean => {
+    const path = relative(real(outer), real(inner))
+    return path === '' || !(path.startsWith('..') || isAbsolute(path))
+  }
+  if (!isWithin(home, folder) && !isWithin(folder, home)) return
+  throw new SkillsctlError(
+    'refused',
+    'the home of skillsctl and a folder that agents scan lie in one another',
+    {
+      subject: folder,
+      found: home,
+      hint: 'name another root with --root',
+    },
+  )
+}
+
+/** As the kernel sees it, as far as it is there. */
+function real(path: string): string {
+  for (let there = path; ; there = join(there, '..')) {
+    if (lstatSync(there, { throwIfNoEntry: false }) === undefined) continue
+    try {
+      return join(realpathSync(there), relative(there, path))
+    } catch {
+      // A link that leads nowhere.
+      return path
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Moving surfaces to what `current` names, as far as they may move: one that switches between sessions waits until
+ * nobody is reading (SPEC.md, "Sessions"). The caller holds the lock.
+ */
+import { isError, type SkillsctlError } from '../core/errors.ts'
+import { formatInstant } from '../core/parse.ts'
+import type { Surface } from '../core/surface.ts'
+import type { Layout } from '../home/layout.ts'
+import { currentDirectory, readInstalled } from '../home/releases.ts'
+import { holds, liveLeases } from './lease.ts'
+import { type Ledger, readLedger, writeLedger } from './ledger.ts'
+import { pointerOf } from './pointer.ts'
+import { createSurfaceRooms } from './rooms.ts'
+import { isSettled } from './settled.ts'
+import { type Shown, showRelease } from './show.ts'
+
+/**
+ * When it is looked at: `pull`, whenever a release was looked for; `session`, when one begins or has ended; `asked`, when
+ * a person says so.
+ */
+export type Moment = 'pull' | 'session' | 'asked'
+
+export interface Settled {
+  readonly surface: string
+  /** `moved`: it shows another release, or what was missing of it. `waits`: for sessions to end. */
+  readonly outcome: 'same' | 'moved' | 'waits' | 'failed'
+  /** Directories of `releases/`. */
+  readonly from: string | undefined
+  readonly to: string | undefined
+  readonly shown?: Shown
+  /** It moved under a session, because that took longer than it may wait. */
+  readonly overdue?: boolean
+  readonly problem?: SkillsctlError
+}
+
+/** @param now milliseconds since the epoch */
+export async function settleSurfaces(
+  layout: Layout,
+  surfaces: readonly Surface[],
+  moment: Moment,
+  now: number,
+): Promise<Settled[]> {
+  const release = currentDirectory(layout)
+  if (release === undefined || surfaces.length === 0) return []
+  await createSurfaceRooms(layout)
+  const settled: Settled[] = []
+  for (const surface of surfaces) {
+    const { root } = surface
+    if (root !== undefined) settled.push(await settle(layout, { ...surface, root }, release, moment, now))
+  }
+  return settled
+}
+
+async function settle(
+  layout: Layout,
+  surface: Surface & { readonly root: string },
+  to: string,
+  moment: Moment,
+  now: number,
+): Promise<Settled> {
+  const { name } = surface
+  const from = pointerOf(layout, name)
+  try {
+    if (moment !== 'asked' && (await isSettled(layout, surface, to)))
+      return { surface: name, outcome: 'same', from, to }
+    const ledger = await readLedger(layout, name)
+    const leave = mayMove(layout, surface, ledger, from, to, moment, now)
+    if (leave === 'waits') {
+      if (ledger.waitsSince === undefined)
+        await writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
+      return { surface: name, outcome: 'waits', from, to }
+    }
+    const installed = readInstalled(layout, to)
+    if (installed === undefined) return { surface: name, outcome: 'same', from, to }
+    const shown = await showRelease(layout, surface, installed, now)
+    const overdue = leave === 'overdue' ? { overdue: true } : {}
+    return { surface: name, outcome: 'moved', from, to, shown, ...overdue }
+  } catch (error) {
+    if (!isError(error)) throw error
+    return { surface: name, outcome: 'failed', from, to, problem: error }
+  }
+}
+
+function mayMove(
+  layout: Layout,
+  surface: Surface,
+  { waitsSince, shows }: Ledger,
+  from: string | undefined,
+  to: string,
+  moment: Moment,
+  now: number,
+): 'moves' | 'waits' | 'overdue' {
+  // What was begun is finished: the pointer has moved already.
+  const isBegun = from === to || (shows === undefined && from === undefined)
+  if (surface.switch === 'now' || isBegun) return 'moves'
+  const isRead = liveLeases(layout, now).some((lease) => holds(lease, surface.name))
+  if (!isRead && moment !== 'pull') return 'moves'
+  const waited = waitsSince === undefined ? 0 : now - Date.parse(waitsSince)
+  if (waited < surface.maxWait * 1000) return 'waits'
+  return isRead ? 'overdue' : 'moves'
+}
