@@ -11,7 +11,7 @@ import { holds, liveLeases } from './lease.ts'
 import { type Ledger, readLedger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { createSurfaceRooms } from './rooms.ts'
-import { isSettled } from './settled.ts'
+import { isShown } from './settled.ts'
 import { type Shown, showRelease } from './show.ts'
 
 /**
@@ -61,9 +61,13 @@ async function settle(
   const { name } = surface
   const from = pointerOf(layout, name)
   try {
-    if (moment !== 'asked' && (await isSettled(layout, surface, to)))
-      return { surface: name, outcome: 'same', from, to }
     const ledger = await readLedger(layout, name)
+    if (moment !== 'asked' && isShown(layout, surface, ledger, to)) {
+      // What it waited for was taken back.
+      if (ledger.waitsSince !== undefined)
+        await writeLedger(layout, name, { ...ledger, waitsSince: undefined })
+      return { surface: name, outcome: 'same', from, to }
+    }
     const leave = mayMove(layout, surface, ledger, from, to, moment, now)
     if (leave === 'waits') {
       if (ledger.waitsSince === undefined)

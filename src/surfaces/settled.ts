@@ -1,7 +1,7 @@
-/** Whether a surface shows what it should. */
+/** Whether there is anything to do for a surface. */
 import type { Surface } from '../core/surface.ts'
 import type { Layout } from '../home/layout.ts'
-import { readLedger } from './ledger.ts'
+import { type Ledger, readLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 
 /**
@@ -14,6 +14,11 @@ export async function isSettled(
   release: string | undefined,
 ): Promise<boolean> {
   if (surface.root === undefined || release === undefined) return true
-  const { shows } = await readLedger(layout, surface.name)
-  return shows?.release === release && pointerOf(layout, surface.name) === release
+  const ledger = await readLedger(layout, surface.name)
+  return ledger.waitsSince === undefined && isShown(layout, surface, ledger, release)
+}
+
+/** Whether everything on the surface is of this release. */
+export function isShown(layout: Layout, { name }: Surface, { shows }: Ledger, release: string): boolean {
+  return shows?.release === release && pointerOf(layout, name) === release
 }

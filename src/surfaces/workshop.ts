@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { lstatSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
@@ -20,7 +20,7 @@ const READING = 10 * 60 * 1000
 /** Where the work on a folder is done. @param folder an existing directory below the root of a surface */
 export function workshopOf(root: string, folder: string): string {
   // A link or a mount in the folder's place: a rename works only on the disk behind it.
-  const isSameDisk = statSync(join(root, folder)).dev === lstatSync(root).dev
+  const isSameDisk = statSync(join(root, folder)).dev === statSync(root).dev
   return isSameDisk ? join(root, NAME) : join(root, folder, NAME)
 }
 
