@@ -104,6 +104,8 @@ function skill(name, text) {
 const publish = () => skillsctl(['publish', '--key', join(keysOf(), 'ci.key')])
 const keysOf = () => join(environment.HOME, '.config', 'skillsctl', 'keys', 'acme-skills')
 const installed = (path) => join(home, 'current', 'skills', path)
+/** Where Claude Code looks. */
+const seen = (name) => join(environment.HOME, '.claude', 'skills', name)
 const includes = (text, part) => assert.ok(text.includes(part), `expected to read "${part}"`)
 
 /** Archives and catch-up bundles: every object that contents of files come from. */
@@ -138,6 +140,13 @@ function demo() {
   skillsctl(['join', token])
   assert.ok(existsSync(installed('review/SKILL.md')))
 
+  say('An agent sees the skills where it looks, beside those of the person')
+  mkdirSync(seen('notes'), { recursive: true })
+  writeFileSync(join(seen('notes'), 'SKILL.md'), 'mine\n')
+  skillsctl(['surface', 'add', 'claude-code'])
+  skillsctl(['surface', 'list'])
+  assert.deepEqual(readdirSync(seen('')).sort(), ['notes', 'release', 'review'])
+
   say('An update, with a skill renamed')
   commit('Rename review', () => {
     git('mv', 'skills/review', 'skills/code-review')
@@ -146,6 +155,7 @@ function demo() {
   publish()
   includes(skillsctl(['pull']), 'review → skills/code-review')
   assert.ok(existsSync(installed('code-review/SKILL.md')) && !existsSync(installed('review')))
+  assert.deepEqual(readdirSync(seen('')).sort(), ['code-review', 'incident', 'notes', 'release'])
   includes(skillsctl(['pull']), 'up to date')
 
   say(

@@ -51,12 +51,12 @@ export function keptLines(kept: readonly string[]): string[] {
 /** What became of surfaces, a line each; nothing of those where nothing was to do. */
 export function settledLines(surfaces: readonly Settled[]): string[] {
   return surfaces.flatMap(({ surface, outcome, from, to, shown, overdue }) => {
-    if (outcome === 'waits') return [`  ${surface}: shows ${from} until its sessions end`]
+    if (outcome === 'waits') return [`  ${surface} shows ${from} until its sessions end`]
     if (outcome !== 'moved') return []
     const { changed = [], shadowed = [] } = shown ?? {}
     const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
     return [
-      `  ${surface}: ${to}, ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
+      `  ${surface} shows ${to}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
       ...shadowed.map((place) => `  ! ${surface}: ${place} is shadowed by something of yours`),
     ]
   })
