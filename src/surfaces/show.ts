@@ -49,14 +49,14 @@ export async function showRelease(
 
 /** A root that has gone is not made again: it may be a disk that is not mounted. */
 function insistOnRoot({ root, name }: Surface & { readonly root: string }): void {
-  if (onDirectory(root)) return
+  if (isDirectory(root)) return
   throw new SkillsctlError('absent', 'the root of this surface is not there', {
     subject: root,
     hint: `make it again with: skillsctl doctor --fix, or forget it: skillsctl surface remove ${name}`,
   })
 }
 
-function onDirectory(path: string): boolean {
+function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
@@ -115,7 +115,7 @@ class Work {
       if (surface.by === 'link') await this.placeLink(entry)
       else await this.placeCopy(entry)
     }
-    for (const folder of this.folders()) await onDisk(folder, () => syncDirectory(folder))
+    for (const folder of this.folders()) await this.sync(join(surface.root, folder))
     await this.noteDone()
     await this.sweep()
     return { changed: [...this.changed], shadowed: [...this.shadowed], kept: [...this.kept] }
@@ -123,6 +123,7 @@ class Work {
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
   private async makeFolders(): Promise<void> {
+    if (this.release === undefined) return
     for (const folder of this.surface.folders) {
       const path = join(this.surface.root, folder)
       await onDisk(path, () => mkdir(path, { recursive: true }))
@@ -130,7 +131,11 @@ class Work {
   }
 
   private folders(): string[] {
-    return this.surface.folders.map((folder) => join(this.surface.root, folder))
+    return this.surface.folders.filter((folder) => isDirectory(join(this.surface.root, folder)))
+  }
+
+  private async sync(folder: string): Promise<void> {
+    await onDisk(folder, () => syncDirectory(folder))
   }
 
   /** Whatever happens from here on, what was made is known to be ours. */
@@ -301,7 +306,7 @@ class Work {
 
   private async sweep(): Promise<void> {
     for (const bench of this.benches.values()) await clearBench(bench)
-    const workshops = new Set(this.surface.folders.map((folder) => workshopOf(this.surface.root, folder)))
+    const workshops = new Set(this.folders().map((folder) => workshopOf(this.surface.root, folder)))
     for (const workshop of workshops) await sweepWorkshop(workshop, this.now)
   }
 }
