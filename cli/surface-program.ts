@@ -5,7 +5,7 @@ import { define, examples, list, parseAge } from './define.ts'
 export function surfaceCommands(program: Command): void {
   const surface = program
     .command('surface')
-    .description('where the agents of this machine look for the release')
+    .description('where the agents here look for the release')
     .helpCommand(false)
     .addHelpText(
       'after',

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../cli/program.ts'
@@ -54,6 +54,19 @@ describe('--json', () => {
     expect(await object('status', [])).toMatchObject({ drift: [], channel: 'canary' })
     expect(await object('verify', [])).toMatchObject({ drift: [] })
     expect((await object('history', [])).history.length).toBe(3)
+    await mkdir(at('.claude/skills/review'), { recursive: true })
+    expect(await object('surface add', ['claude-code'])).toMatchObject({
+      isNew: true,
+      surface: { name: 'claude-code', root: at('.claude') },
+      settled: { shown: { shadowed: ['skills/review'] } },
+    })
+    expect(await object('surface adopt', ['review'])).toMatchObject({
+      adopted: [{ surface: 'claude-code', place: 'skills/review' }],
+    })
+    expect(await object('surface list', [])).toMatchObject({
+      surfaces: [{ entries: 1, shadowed: [], isCurrent: true }],
+    })
+    expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
       outcome: 'moved',
     })
