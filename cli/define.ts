@@ -34,7 +34,10 @@ export function define<F extends object>(
     // A question that was asked early waits for its connection: let it go out before more is loaded.
     await setImmediate()
     const action = await load()
-    const values = given.slice(0, args.length).filter((value): value is string => typeof value === 'string')
+    const values = given
+      .slice(0, args.length)
+      .flat()
+      .filter((value) => typeof value === 'string')
     const result = await action({ globals, output }, values, command.opts<F>())
     output.result(result)
     process.exitCode = result.exit ?? EXIT.done

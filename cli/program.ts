@@ -33,9 +33,10 @@ export function buildProgram(version: string, first?: string): Command {
 }
 
 function usageOf(command: Command): string {
-  const args = command.registeredArguments.map((argument) =>
-    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
-  )
+  const args = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}...` : argument.name()
+    return argument.required ? `<${name}>` : `[${name}]`
+  })
   return [command.name(), ...args].join(' ')
 }
 
@@ -114,6 +115,26 @@ function machineCommands(program: Command): void {
     examples('skillsctl history'),
   )
   surfaceCommands(program)
+  exportCommand(program)
+}
+
+function exportCommand(program: Command): void {
+  define(
+    program,
+    'export [skill...]',
+    'make bundles of skills, to upload by hand',
+    async () => (await import('./commands/export.ts')).exportBundles,
+  )
+    .option('--zip', 'one <skill>.zip each, as claude.ai takes them (required: there is no other form yet)')
+    .option('--all', 'every skill of the release')
+    .option('--output <directory>', 'where the files go (default: the current directory)')
+    .addHelpText(
+      'after',
+      examples(
+        'skillsctl export quarterback --zip',
+        'skillsctl export --all --zip --output ~/Desktop/skills',
+      ),
+    )
 }
 
 function publishCommands(program: Command): void {

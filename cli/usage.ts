@@ -23,6 +23,8 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   follow: 'channel <name>',
   switch: 'channel <name>',
   key: 'keys',
+  zip: 'export <skill> --zip',
+  bundle: 'export <skill> --zip',
 }
 
 /** @param args the command line that commander refused */

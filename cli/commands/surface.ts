@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
 import { FOLDERS, findPreset } from '../../src/core/surface.ts'
-import type { SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
+import type { ExportStatus, SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
 import type { Person } from '../../src/surfaces/root.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, settledLines } from '../describe.ts'
@@ -63,7 +63,7 @@ export function addLines({ surface, isNew, settled }: SurfaceReport): string[] {
   const { name, root, by, preset } = surface
   if (root === undefined) {
     return [
-      `${name}: no file reaches ${findPreset(preset)?.agents ?? preset}; make bundles to upload with: skillsctl export --zip`,
+      `${name}: no file reaches ${findPreset(preset)?.agents ?? preset}; make bundles to upload with: skillsctl export --all --zip`,
     ]
   }
   const way = by === 'copy' ? 'copies' : 'links'
@@ -94,17 +94,20 @@ function statusLines(status: SurfaceStatus, now: number): string[] {
 function standingOf(status: SurfaceStatus, now: number): string {
   const { surface, shows, isCurrent, entries, waitsSince, sessions, exported } = status
   const age = (instant: string): string => formatAge(Math.max(0, now - Date.parse(instant)))
-  if (surface.root === undefined) {
-    const last =
-      exported === undefined ? 'never exported' : `last exported ${exported.release}, ${age(exported.at)} ago`
-    return `manual: ${last}, not verifiable`
-  }
+  if (surface.root === undefined)
+    return `manual: ${exported ? lastExport(exported, now) : 'never exported'}, not verifiable`
   const what = `${entries} ${entries === 1 ? 'entry' : 'entries'} (${surface.by}, ${surface.switch}) in ${surface.root}`
   if (shows === undefined) return `shows nothing yet; ${what}`
   const readers = sessions === 0 ? '' : `, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
   if (isCurrent) return `${shows}, ${what}${readers}`
   const why = waitsSince === undefined ? 'behind' : `waits for sessions since ${age(waitsSince)}`
   return `${shows}, ${why}; ${what}${readers}`
+}
+
+/** What its users see, nobody here knows: only what was made for them, and what has changed since. */
+function lastExport({ release, at, skills, changed }: ExportStatus, now: number): string {
+  const last = `last exported ${release}, ${formatAge(Math.max(0, now - Date.parse(at)))} ago`
+  return changed.length === 0 ? last : `${last}, ${changed.length} of ${skills.length} skills changed since`
 }
 
 export async function remove(cli: Cli, [name = '']: Args): Promise<Result> {

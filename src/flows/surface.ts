@@ -17,15 +17,16 @@ import { onDisk } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
-import { currentDirectory } from '../home/releases.ts'
+import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { setAside } from '../surfaces/adopt.ts'
 import { surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
-import { readLedger, removeLedger } from '../surfaces/ledger.ts'
+import { type Exported, readLedger, removeLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
 import { insistOnFreeRoot, type Person, rootOf } from '../surfaces/root.ts'
 import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
 import { type Shown, showRelease } from '../surfaces/show.ts'
+import { skillsOf } from '../surfaces/skills.ts'
 import type { MachineContext } from './machine.ts'
 
 export interface SurfaceOptions {
@@ -166,7 +167,17 @@ export interface SurfaceStatus {
   readonly waitsSince: string | undefined
   /** Leases on it that are live. */
   readonly sessions: number
-  readonly exported: { readonly release: string; readonly at: string } | undefined
+  readonly exported: ExportStatus | undefined
+}
+
+export interface ExportStatus {
+  /** Version of the last one. */
+  readonly release: string
+  readonly at: string
+  /** Those that were ever exported. */
+  readonly skills: readonly string[]
+  /** Those of them that are different in the current release, or gone. */
+  readonly changed: readonly string[]
 }
 
 export async function listSurfaces({ layout, now }: MachineContext): Promise<SurfaceStatus[]> {
@@ -185,10 +196,17 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
         shadowed,
         waitsSince,
         sessions: leases.filter((lease) => holds(lease, surface.name)).length,
-        exported,
+        exported: exported && exportStatus(exported, layout),
       }
     }),
   )
+}
+
+function exportStatus({ release, at, skills }: Exported, layout: Layout): ExportStatus {
+  const installed = currentRelease(layout)
+  const known = installed && skillsOf(installed)
+  const changed = [...skills].filter(([name, digest]) => known?.get(name)?.digest !== digest)
+  return { release, at, skills: [...skills.keys()], changed: changed.map(([name]) => name) }
 }
 
 export interface Adopted {

@@ -58,7 +58,16 @@ export interface Ledger {
   /** Since when it waits for sessions to end. */
   readonly waitsSince?: string | undefined
   /** Of a place that no file reaches: what was last exported for it. */
-  readonly exported?: { readonly release: string; readonly at: string } | undefined
+  readonly exported?: Exported | undefined
+}
+
+/** Bundles that somebody was to upload. Whether they were, nobody here knows. */
+export interface Exported {
+  /** Version of the last one. */
+  readonly release: string
+  readonly at: string
+  /** Name of each skill that was ever exported → digest of its content then. */
+  readonly skills: ReadonlyMap<string, string>
 }
 
 export const EMPTY: Ledger = { entries: new Map(), former: [], shadowed: [] }
@@ -100,8 +109,14 @@ export function parseLedger(text: string, path: string): Ledger {
     shadowed: list(fields['shadowed'], path).map((place) => string(place, path)),
     waitsSince: optional(fields['waitsSince'], path, instant),
     exported: optional(fields['exported'], path, (value) => {
-      const { release, at } = object(value, path)
-      return { release: string(release, path), at: instant(at, path) }
+      const { release, at, skills } = object(value, path)
+      return {
+        release: string(release, path),
+        at: instant(at, path),
+        skills: new Map(
+          Object.entries(object(skills, path)).map(([name, digest]) => [name, string(digest, path)]),
+        ),
+      }
     }),
   }
 }
@@ -121,7 +136,13 @@ function parseOwn(value: unknown, path: string): OwnEntry {
 
 /** The caller holds the lock. */
 export async function writeLedger(layout: Layout, surface: string, ledger: Ledger): Promise<void> {
-  const content = { format: FORMAT, ...ledger, entries: Object.fromEntries(ledger.entries) }
+  const { entries, exported } = ledger
+  const content = {
+    format: FORMAT,
+    ...ledger,
+    entries: Object.fromEntries(entries),
+    exported: exported && { ...exported, skills: Object.fromEntries(exported.skills) },
+  }
   await writeFileAtomic(pathOf(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
     mode: 0o600,
     via: layout.staging,

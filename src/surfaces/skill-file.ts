@@ -7,6 +7,8 @@ import { parse } from 'yaml'
 export interface SkillFile {
   /** Fields as YAML reads them; empty when there are none, or they cannot be read. */
   readonly fields: Readonly<Record<string, unknown>>
+  /** The text that they were read from: it begins on the second line. */
+  readonly head: string
   /** Everything below the head. */
   readonly body: string
   /** Why the head cannot be read. */
@@ -18,16 +20,17 @@ const OPTIONS = { maxAliasCount: 0, logLevel: 'silent' } as const
 
 export function readSkillFile(text: string): SkillFile {
   const found = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:^|\r?\n)---[ \t]*(?:\r?\n|$)([\s\S]*)$/.exec(text)
-  if (found === null) return { fields: {}, body: text, problem: 'has no head between two lines of ---' }
+  if (found === null)
+    return { fields: {}, head: '', body: text, problem: 'has no head between two lines of ---' }
   const [, head = '', body = ''] = found
   try {
     const fields: unknown = parse(head, OPTIONS)
     if (typeof fields === 'object' && fields !== null && !Array.isArray(fields)) {
-      return { fields: { ...fields }, body }
+      return { fields: { ...fields }, head, body }
     }
-    return { fields: {}, body, problem: 'has a head without fields' }
+    return { fields: {}, head, body, problem: 'has a head without fields' }
   } catch {
     // What exactly the parser minds is of no use to whoever reads one line.
-    return { fields: {}, body, problem: 'has a head that is not YAML' }
+    return { fields: {}, head, body, problem: 'has a head that is not YAML' }
   }
 }
