@@ -97,3 +97,8 @@ export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.')
   return Number(text)
 }
+
+export function parseProcess(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('Give the number of a process.')
+  return Number(text)
+}

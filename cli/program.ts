@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { keysCommands } from './keys-program.ts'
+import { sessionCommands } from './session-program.ts'
 import { surfaceCommands } from './surface-program.ts'
 
 /** @param first word of the command line: where that names a command of a machine, the others are not needed */
@@ -115,6 +116,7 @@ function machineCommands(program: Command): void {
     examples('skillsctl history'),
   )
   surfaceCommands(program)
+  sessionCommands(program)
   exportCommand(program)
 }
 

@@ -39,26 +39,72 @@ function isEarlierBoot(machine: string, age: number): boolean {
   return host === ourHost && boot !== ourBoot && age > uptime() * 1000
 }
 
-/** Start of a process, or undefined when there is none. */
-function startOf(pid: number): string | undefined {
-  if (process.platform !== 'linux') return startFromPs(pid)
-  const stat = readOr(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '')
-  // Field 22 of proc(5); the command in field 2 may hold spaces and parentheses, so count from its end.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  // A zombie has ended, though its parent (in a container often nobody) has not noticed.
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+/** What the system says of a process that runs. */
+export interface RunningProcess {
+  readonly pid: number
+  readonly parent: number
+  /** Name of its program, on some platforms with its path. */
+  readonly program: string
+  /** As in `ProcessIdentity`. */
+  readonly started: string
 }
 
-function startFromPs(pid: number): string | undefined {
+/** Undefined when there is none. */
+export function findProcess(pid: number): RunningProcess | undefined {
+  return process.platform === 'linux' ? fromProc(pid) : fromPs(pid)
+}
+
+function fromProc(pid: number): RunningProcess | undefined {
+  const stat = readOr(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), '')
+  // proc(5): the program in field 2 may hold spaces and parentheses, so the others are counted from its end.
+  const [begin, end] = [stat.indexOf('('), stat.lastIndexOf(')')]
+  const fields = stat.slice(end + 2).split(' ')
+  const [state, parent, started] = [fields[0], fields[1], fields[19]]
+  // A zombie has ended, though its parent (in a container often nobody) has not noticed.
+  if (state === 'Z' || state === 'X' || started === undefined) return undefined
+  return { pid, parent: Number(parent), program: stat.slice(begin + 1, end), started }
+}
+
+function fromPs(pid: number): RunningProcess | undefined {
   // Two processes must read the same, whatever language and time zone each runs in.
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
   const ps = (): string =>
     // Loaded here: most commands start no other program.
     process
       .getBuiltinModule('node:child_process')
-      .execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', env })
-      .trim()
-  return readOr(ps, '') || undefined
+      .execFileSync('ps', ['-o', 'ppid=,lstart=,comm=', '-p', String(pid)], { encoding: 'utf8', env })
+  const found = /^\s*(\d+)\s+(\w+\s+\w+\s+\d+\s+[\d:]+\s+\d+)\s+(.*?)\s*$/.exec(readOr(ps, ''))
+  const [, parent, started, program] = found ?? []
+  if (started === undefined || program === undefined) return undefined
+  return { pid, parent: Number(parent), program, started }
+}
+
+function startOf(pid: number): string | undefined {
+  return findProcess(pid)?.started
+}
+
+/** Units in which Linux tells the start of a process, for every architecture. Per second. */
+const TICKS = 100
+
+/**
+ * When a process of this machine started, in milliseconds since the epoch and to about a second; undefined where its
+ * platform, or a container, does not tell.
+ * @param now milliseconds since the epoch
+ */
+export function startTimeOf({ started }: Pick<ProcessIdentity, 'started'>, now: number): number | undefined {
+  const time = /^\d+$/.test(started)
+    ? now - (uptime() - Number(started) / TICKS) * 1000
+    : Date.parse(`${started} UTC`)
+  return Number.isNaN(time) || time > now ? undefined : time
+}
+
+/** Of any process of this machine. */
+export function identityOf({ pid, started }: Pick<RunningProcess, 'pid' | 'started'>): ProcessIdentity {
+  return { pid, started, machine: thisMachine() }
+}
+
+export function isSameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.started === other.started && one.machine === other.machine
 }
 
 export function ownIdentity(): ProcessIdentity {

@@ -19,7 +19,7 @@ import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { setAside } from '../surfaces/adopt.ts'
-import { surfacesOf, writeSurface } from '../surfaces/definitions.ts'
+import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
 import { type Exported, readLedger, removeLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
@@ -127,22 +127,10 @@ function surfaceFrom(
   }
 }
 
-/** @throws SkillsctlError `absent` when this machine has no surface of this name */
-export async function requireSurface({ layout }: MachineContext, name: string): Promise<Surface> {
-  const surfaces = surfacesOf(await requireConfig(layout))
-  const surface = surfaces.find((one) => one.name === name)
-  if (surface !== undefined) return surface
-  throw new SkillsctlError('absent', 'this machine has no such surface', {
-    subject: name,
-    expected: surfaces.map((one) => one.name).join(', ') || 'none yet',
-    hint: `add it with: skillsctl surface add ${findPreset(name)?.name ?? '<preset>'}`,
-  })
-}
-
 /** Takes away what we have made there, and nothing else. */
 export async function removeSurface(context: MachineContext, name: string): Promise<Shown> {
   const { layout, now } = context
-  const surface = await requireSurface(context, name)
+  const surface = requireSurface(await requireConfig(layout), name)
   return withLock(layout.lock, async () => {
     const { root } = surface
     // A root that has gone has taken everything of ours along.
@@ -228,8 +216,8 @@ export async function adopt(
   on: string | undefined,
 ): Promise<Adopted[]> {
   const { layout, now } = context
-  const surfaces =
-    on === undefined ? surfacesOf(await requireConfig(layout)) : [await requireSurface(context, on)]
+  const config = await requireConfig(layout)
+  const surfaces = on === undefined ? surfacesOf(config) : [requireSurface(config, on)]
   return withLock(layout.lock, async () => {
     const adopted: Adopted[] = []
     for (const surface of surfaces) {

@@ -50,6 +50,12 @@ export function endLease(layout: Layout, lease: Pick<Lease, 'id' | 'surface'>): 
   onDiskNow(path, () => rmSync(path, { force: true }))
 }
 
+/** What was leased under this id, whether its holder lives or not. */
+export function findLease(layout: Layout, lease: Pick<Lease, 'id' | 'surface'>): Lease | undefined {
+  const path = pathOf(layout, lease)
+  return onDiskNow(path, () => readLease(path))?.lease
+}
+
 /** Leases whose holders live, as far as anybody can tell. @param now milliseconds since the epoch */
 export function liveLeases(layout: Layout, now: number): Lease[] {
   return allLeases(layout).flatMap(({ lease }) => (lease !== undefined && isLive(lease, now) ? [lease] : []))
@@ -75,17 +81,24 @@ function isLive({ holder, since }: Lease, now: number): boolean {
   return alive === 'unknown' ? age < LONGEST_SESSION : alive
 }
 
-function allLeases(layout: Layout): { path: string; lease: Lease | undefined; modified: number }[] {
-  return namesIn(layout.leases).flatMap((name) => {
-    const path = join(layout.leases, name)
-    try {
-      const modified = statSync(path).mtimeMs
-      return [{ path, lease: parseLease(readFileSync(path, 'utf8')), modified }]
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return []
-      throw error
-    }
-  })
+interface Found {
+  readonly path: string
+  readonly lease: Lease | undefined
+  readonly modified: number
+}
+
+function allLeases({ leases }: Layout): Found[] {
+  return onDiskNow(leases, () => namesIn(leases).flatMap((name) => readLease(join(leases, name)) ?? []))
+}
+
+function readLease(path: string): Found | undefined {
+  try {
+    const modified = statSync(path).mtimeMs
+    return { path, lease: parseLease(readFileSync(path, 'utf8')), modified }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 function namesIn(directory: string): string[] {
