@@ -18,18 +18,10 @@ export interface Base {
 /**
  * Copies `base` to `directory`, which exists and is empty. Yields after each file, so that whoever drives it can do
  * something else in between, or stop: the directory holds debris then.
- * @returns false, with debris, when a file was edited, lost or cannot be read
- * @throws SkillsctlError `no-space`
+ * @returns false, with debris, when a file was edited, or has other bytes than were installed
+ * @throws the system's error
  */
-export function* copyTree(directory: string, base: Base): Generator<undefined, boolean> {
-  try {
-    return yield* copyEntries(directory, base)
-  } catch (error) {
-    return falseUnlessFull(error, directory)
-  }
-}
-
-function* copyEntries(
+export function* copyTree(
   directory: string,
   { directory: from, manifest: { files }, isUntouched }: Base,
 ): Generator<undefined, boolean> {

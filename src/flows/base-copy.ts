@@ -38,8 +38,11 @@ export async function copyInstalled(
   const base = baseOf(layout, installed)
   const stamps = await takeStandby(layout, installed, area).catch(withoutStandby)
   if (stamps !== undefined) return { base, stamps }
-  const { copyTree } = await import('../archive/copy-tree.ts')
-  return (await inTurns(copyTree(area.tree, base), signal)) === true ? { base, stamps } : undefined
+  const { copyTree, falseUnlessFull } = await import('../archive/copy-tree.ts')
+  const isCopied = await inTurns(copyTree(area.tree, base), signal).catch((error: unknown) =>
+    falseUnlessFull(error, area.tree),
+  )
+  return isCopied === true ? { base, stamps } : undefined
 }
 
 export interface CopyUnderWay {

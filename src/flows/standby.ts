@@ -1,6 +1,6 @@
 /** Getting ready for the next update while there is nothing to do (SPEC.md, "Standby"). */
 import { isError, SkillsctlError } from '../core/errors.ts'
-import { onDiskNow } from '../disk/fault.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 import { syncRelease } from '../home/place.ts'
 import { currentName, type Installed, readInstalled } from '../home/releases.ts'
@@ -48,7 +48,9 @@ async function make(layout: Layout, installed: Installed, area: StagingArea): Pr
     )
   if (!isUntouched()) return false
   const { copyTree } = await import('../archive/copy-tree.ts')
-  const isCopied = await inTurns(copyTree(area.tree, base), new AbortController().signal)
+  const isCopied = await onDisk(area.tree, () =>
+    inTurns(copyTree(area.tree, base), new AbortController().signal),
+  )
   if (isCopied !== true) {
     if (isUntouched()) throw rotten(installed)
     return false

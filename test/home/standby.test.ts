@@ -67,6 +67,15 @@ test('a standby says what it is a copy of, and shares no file with it', async ()
   expect(await readdir(home.layout.staging)).toEqual([])
 })
 
+test('a copy that the system refuses fails with its reason: bytes that could not be read are not wrong ones', async () => {
+  await rm(join(directory, 'skills'), { recursive: true })
+  const base = { ...baseOf(home.layout, release), isUntouched: () => true }
+  await inStaging(home.layout, async (area) => {
+    const copied = inTurns(copyTree(area.tree, base), new AbortController().signal)
+    await expect(copied).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
 test('it is taken as it was made, file by file, once', async () => {
   await prepare()
   const made = inodes(join(home.layout.standby, 'tree'))
