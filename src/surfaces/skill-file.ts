@@ -7,7 +7,7 @@ import { parse } from 'yaml'
 export interface SkillFile {
   /** Fields as YAML reads them; empty when there are none, or they cannot be read. */
   readonly fields: Readonly<Record<string, unknown>>
-  /** The text that they were read from: it begins on the second line. */
+  /** The text that they were read from: whole lines, from the second one on. */
   readonly head: string
   /** Everything below the head. */
   readonly body: string
@@ -15,11 +15,11 @@ export interface SkillFile {
   readonly problem?: string | undefined
 }
 
-/** YAML's aliases would let a short text stand for a huge one. */
-const OPTIONS = { maxAliasCount: 0, logLevel: 'silent' } as const
+/** Aliases would let a short text stand for a huge one. Quieter than `error`, mistakes would be no errors any more. */
+const OPTIONS = { maxAliasCount: 0, logLevel: 'error' } as const
 
 export function readSkillFile(text: string): SkillFile {
-  const found = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?:^|\r?\n)---[ \t]*(?:\r?\n|$)([\s\S]*)$/.exec(text)
+  const found = /^\uFEFF?---[ \t]*\r?\n([\s\S]*?)(?<=\n)---[ \t]*(?:\r?\n|$)([\s\S]*)$/.exec(text)
   if (found === null)
     return { fields: {}, head: '', body: text, problem: 'has no head between two lines of ---' }
   const [, head = '', body = ''] = found
