@@ -15,15 +15,14 @@ export function withSpecifiedFields(text: string, { head, fields }: SkillFile): 
   const dropped = unspecifiedFields(fields)
   if (dropped.length === 0) return { text, dropped }
   const start = text.indexOf('\n') + 1
-  const end = start + head.length
-  const cut = `${text.slice(0, start)}${withoutLines(head, dropped)}${text.slice(end)}`
+  const cut = `${text.slice(0, start)}${withoutLines(head, dropped)}${text.slice(start + head.length)}`
   const kept = Object.entries(fields).filter(([field]) => !dropped.includes(field))
   const { fields: found, problem } = readSkillFile(cut)
   const isIntact = problem === undefined && isDeepStrictEqual(found, Object.fromEntries(kept))
   return isIntact ? { text: cut, dropped } : undefined
 }
 
-/** Without the lines of these fields, from the key to the end of its value. */
+/** Without the lines of these fields, from the key to the end of its value. @param head whole lines */
 function withoutLines(head: string, fields: readonly string[]): string {
   const { contents } = parseDocument(head, { logLevel: 'silent' })
   if (!isMap(contents)) return head
@@ -33,8 +32,8 @@ function withoutLines(head: string, fields: readonly string[]): string {
     if (!isScalar(pair.key) || !fields.includes(String(pair.key.value))) continue
     const [first, last] = extentOf(pair)
     const from = head.lastIndexOf('\n', first - 1) + 1
-    const lineEnd = head[last - 1] === '\n' ? last : head.indexOf('\n', last) + 1
-    rest = rest.slice(0, from) + (lineEnd === 0 ? '' : rest.slice(lineEnd))
+    const to = head[last - 1] === '\n' ? last : head.indexOf('\n', last) + 1
+    rest = rest.slice(0, from) + rest.slice(to)
   }
   return rest
 }
