@@ -7,6 +7,7 @@ const MOST = 3
 export function nearMisses(wanted: string, names: Iterable<string>): string[] {
   const isNear = (name: string, steps: number): boolean =>
     steps <= Math.max(2, wanted.length / 3) || name.startsWith(wanted) || wanted.startsWith(name)
+  if (wanted === '') return []
   return [...names]
     .map((name) => ({ name, steps: distance(wanted, name) }))
     .filter(({ name, steps }) => isNear(name, steps))
