@@ -14,7 +14,7 @@ export async function runHere(
   { env = {}, cwd = tmpdir() }: Omit<RunOptions, 'input' | 'uid'> = {},
 ): Promise<Ran> {
   const { runCommand }: { runCommand: RunCommand } = await import(COMPILED)
-  const before = { env: process.env, cwd: process.cwd(), exitCode: process.exitCode }
+  const before = { env: { ...process.env }, cwd: process.cwd(), exitCode: process.exitCode }
   const written = { stdout: '', stderr: '' }
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
@@ -22,7 +22,7 @@ export async function runHere(
       return true
     }),
   )
-  process.env = { ...BARE, ...env }
+  setEnvironment({ ...BARE, ...env })
   process.chdir(cwd)
   process.exitCode = undefined
   try {
@@ -30,7 +30,13 @@ export async function runHere(
   } finally {
     for (const spy of spies) spy.mockRestore()
     process.chdir(before.cwd)
-    process.env = before.env
+    setEnvironment(before.env)
     process.exitCode = before.exitCode
   }
+}
+
+/** For the system's own calls as well: another object in the place of `process.env` would leave `homedir()` as it is. */
+function setEnvironment(wanted: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env)) if (wanted[name] === undefined) delete process.env[name]
+  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) process.env[name] = value
 }
