@@ -95,7 +95,7 @@ function standingOf(status: SurfaceStatus, now: number): string {
   const { surface, shows, isCurrent, entries, waitsSince, sessions, exported } = status
   const age = (instant: string): string => formatAge(Math.max(0, now - Date.parse(instant)))
   if (surface.root === undefined)
-    return `manual: ${exported ? lastExport(exported, now) : 'never exported'}, not verifiable`
+    return `manual: ${exported ? lastExport(exported, now) : 'never exported, '}not verifiable`
   const what = `${entries} ${entries === 1 ? 'entry' : 'entries'} (${surface.by}, ${surface.switch}) in ${surface.root}`
   if (shows === undefined) return `shows nothing yet; ${what}`
   const readers = sessions === 0 ? '' : `, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
@@ -107,7 +107,9 @@ function standingOf(status: SurfaceStatus, now: number): string {
 /** What its users see, nobody here knows: only what was made for them, and what has changed since. */
 function lastExport({ release, at, skills, changed }: ExportStatus, now: number): string {
   const last = `last exported ${release}, ${formatAge(Math.max(0, now - Date.parse(at)))} ago`
-  return changed.length === 0 ? last : `${last}, ${changed.length} of ${skills.length} skills changed since`
+  return changed.length === 0
+    ? `${last}, `
+    : `${last}, ${changed.length} of ${skills.length} skills changed since; `
 }
 
 export async function remove(cli: Cli, [name = '']: Args): Promise<Result> {

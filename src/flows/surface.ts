@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isError, SkillsctlError } from '../core/errors.ts'
+import { nearMisses } from '../core/near-misses.ts'
 import {
   CUSTOM,
   checkSurfaceName,
@@ -94,10 +95,15 @@ async function forget(layout: Layout, name: string): Promise<void> {
 export function requirePreset(name: string): Preset {
   const preset = findPreset(name)
   if (preset !== undefined) return preset
+  const names = [...PRESETS, CUSTOM].map((one) => one.name)
+  const near = nearMisses(name, names)
   throw new SkillsctlError('usage', 'there is no such preset', {
     subject: name,
-    expected: [...PRESETS, CUSTOM].map((one) => one.name).join(', '),
-    hint: 'for any other place: skillsctl surface add custom --as <name> --root <directory>',
+    expected: names.join(', '),
+    hint:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}?`
+        : 'for any other place: skillsctl surface add custom --as <name> --root <directory>',
   })
 }
 

@@ -43,10 +43,13 @@ describe('--json', () => {
     expect(made).toMatchObject({ root: { version: 1 }, tokens: { stable: expect.any(String) } })
     expect(await object('join', [site.tokens.canary])).toMatchObject({ joined: true, outcome: 'updated' })
     const [, older] = (await object('releases', ['--channel', 'canary'])).releases
-    await site.commit({ 'skills/review/SKILL.md': '# three\n' })
+    await site.commit({ 'skills/review/SKILL.md': '---\nname: review\ndescription: Reads.\n---\n' })
     expect(await object('publish', ['--key', ci])).toMatchObject({ outcome: 'published', files: 2 })
     expect(await object('pull', ['--check'], 3)).toMatchObject({ outcome: 'pending' })
     expect(await object('pull', [])).toMatchObject({ outcome: 'updated', kept: [] })
+    expect(await object('export', ['review', '--zip', '--output', at('bundles')])).toMatchObject({
+      exported: [{ skill: 'review', outcome: 'written', file: at('bundles/review.zip') }],
+    })
     expect(await object('rollback', [])).toMatchObject({ current: {}, previous: {} })
     expect(await object('pin', [])).toMatchObject({ current: {} })
     expect(await object('unpin', [])).toMatchObject({ unpinned: {} })
@@ -66,6 +69,10 @@ describe('--json', () => {
     expect(await object('surface list', [])).toMatchObject({
       surfaces: [{ entries: 1, shadowed: [], isCurrent: true }],
     })
+    const session = ['--surface', 'claude-code', '--id', 'one']
+    expect(await object('session begin', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
+    expect(await object('session list', [])).toMatchObject({ sessions: [{ id: 'one' }] })
+    expect(await object('session end', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
     expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
       outcome: 'moved',
