@@ -35,7 +35,7 @@ const GROUPS = [
 ].map(([name, test]) => ({ name, test }))
 
 /** Each entry has its own directory and chunks: shared ones would be many, and each is a file to open. */
-function bundle(directory, entry, format, plugins = []) {
+function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
   const extension = format === 'cjs' ? 'cjs' : 'js'
   return {
     input: entry,
@@ -51,7 +51,7 @@ function bundle(directory, entry, format, plugins = []) {
       cleanDir: true,
       // Asked for by groups that leave the dependencies of their modules where they are.
       strictExecutionOrder: true,
-      codeSplitting: { groups: GROUPS, includeDependenciesRecursively: false },
+      codeSplitting: { groups, includeDependenciesRecursively: false },
       // Smaller files compile faster; names stay, for stack traces.
       minify: { compress: false, mangle: false, codegen: true },
     },
@@ -77,6 +77,8 @@ await build([
     { name: 'contents', generateBundle: writeContents },
   ]),
   bundle('ci', 'ci/publish.ts', 'cjs'),
+  // All that it always needs in one file, and what moves a surface in another.
+  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], []),
   bundle('src', 'src/index.ts', 'esm'),
 ])
 

@@ -23,6 +23,8 @@ export interface Layout {
   readonly ledgers: string
   /** Who reads which release right now. */
   readonly leases: string
+  /** What went wrong where nobody was there to tell. */
+  readonly log: string
   readonly lock: string
 }
 
@@ -43,6 +45,7 @@ export function layoutOf(root: string): Layout {
     surfaces: at('surfaces'),
     ledgers: at('ledgers'),
     leases: at('leases'),
+    log: at('log'),
     lock: at('lock'),
   }
 }

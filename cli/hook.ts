@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+/**
+ * The hook of an agent, a program of its own so that it starts at once: `main.cjs <surface> [--home <directory>]`. It
+ * reads what the agent says on stdin, answers on stdout when there is something to say, and never fails: whatever
+ * happens, it ends with 0, says nothing on stderr and leaves a line in the log.
+ */
+import { writeSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { SkillsctlError } from '../src/core/errors.ts'
+import { staleness } from '../src/core/staleness.ts'
+import { callingProcess } from '../src/disk/caller.ts'
+import { beginSession, endSession } from '../src/flows/session.ts'
+import { defaultHome } from '../src/home/default-home.ts'
+import { type Layout, layoutOf } from '../src/home/layout.ts'
+import { note } from '../src/home/log.ts'
+import { readState } from '../src/home/state.ts'
+import type { Settled } from '../src/surfaces/settle.ts'
+import { asFailure } from './failure.ts'
+import { type HookInput, readInput } from './hook-input.ts'
+
+/** An agent kills its hook after some seconds, and then nobody would know why. Milliseconds. */
+const LONGEST = 4000
+/** Why a session ends when its process carries on with another. */
+const GOES_ON: ReadonlySet<string | undefined> = new Set(['clear', 'resume'])
+
+void main(process.argv.slice(2))
+
+async function main(args: string[]): Promise<void> {
+  let log = (_problem: unknown): void => {}
+  try {
+    const { surface, layout } = readArguments(args)
+    log = (problem) => note(layout, `hook ${surface}`, describe(problem), Date.now())
+    const giveUp = (problem: unknown): void => {
+      log(problem)
+      process.exit(0)
+    }
+    process.on('uncaughtException', giveUp)
+    setTimeout(() => giveUp('gave up: this takes too long'), LONGEST)
+    const answer = await answerTo(await readInput(process.stdin), surface, layout, log)
+    if (answer !== undefined) writeSync(1, `${JSON.stringify(answer)}\n`)
+  } catch (error) {
+    log(error)
+  }
+  // Whatever is still open, stdin for one, keeps nobody waiting.
+  process.exit(0)
+}
+
+function readArguments(args: string[]): { surface: string; layout: Layout } {
+  const { positionals, values } = parseArgs({
+    args,
+    strict: false,
+    allowPositionals: true,
+    options: { home: { type: 'string' } },
+  })
+  const home = typeof values['home'] === 'string' ? values['home'] : defaultHome(process.env)
+  return { surface: positionals[0] ?? '', layout: layoutOf(home) }
+}
+
+/** @returns what is printed, if anything */
+async function answerTo(
+  { event, session: id, source, reason }: HookInput,
+  surface: string,
+  layout: Layout,
+  log: (problem: unknown) => void,
+): Promise<object | undefined> {
+  const context = { layout, now: Date.now }
+  if (event === 'SessionEnd') {
+    const { settled } = await endSession(context, { surface, id }, { goesOn: GOES_ON.has(reason) })
+    logSettled(settled, log)
+    return undefined
+  }
+  if (event !== 'SessionStart')
+    throw new SkillsctlError('usage', 'this hook knows no such event', { subject: event })
+  const { release, hasNews, settled, problem } = await beginSession(context, {
+    surface,
+    id,
+    source,
+    holder: callingProcess(),
+  })
+  if (problem !== undefined) log(problem)
+  logSettled(settled, log)
+  const line = release && staleness(await readState(layout), release, Date.now())
+  if (line === undefined && !hasNews) return undefined
+  return {
+    hookSpecificOutput: {
+      hookEventName: event,
+      ...(line === undefined ? {} : { additionalContext: line }),
+      ...(hasNews ? { reloadSkills: true } : {}),
+    },
+  }
+}
+
+function logSettled(settled: Settled | undefined, log: (problem: unknown) => void): void {
+  if (settled?.problem !== undefined) log(settled.problem)
+  if (settled?.overdue === true)
+    log(`moved to ${settled.to} under open sessions: it had waited long enough for them`)
+}
+
+function describe(problem: unknown): string {
+  if (typeof problem === 'string') return problem
+  const { code, message, subject, found } = asFailure(problem)
+  return [code, message, subject, found].filter((part) => part !== undefined && part !== '').join(': ')
+}
