@@ -15,7 +15,7 @@ const GROUPS = [
   ],
   ['start', /src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
   ['ask', /src\/store\/(?:early|http-request)\.ts/],
-  ['command', /cli\/(?:run-|program|define|keys-program|usage)|node_modules\/commander\//],
+  ['command', /cli\/(?:run-|(?:[a-z]+-)?program|define|announce|usage)|node_modules\/commander\//],
   [
     'machine',
     /src\/(?:disk|home)\/|src\/trust\/(?:digest|token)\.ts|src\/flows\/(?:machine|status)\.ts|cli\/(?:context|describe|prompt|commands\/machine)\.ts/,

@@ -28,7 +28,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 }
 
 function flatten(command: Command, path = ''): Known[] {
-  const flags = command.options.flatMap(({ long }) => (long ? [long] : []))
+  const flags = command.options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : []))
   const names = command.commands.map((sub) => sub.name())
   const values = VALUES[path] ?? []
   const own = { path, description: command.description(), words: [...names, ...values, ...flags, '--help'] }

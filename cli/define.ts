@@ -1,6 +1,7 @@
 /** How a command is declared: its arguments, the flags that several share, and what runs when it is called. */
 import { setImmediate } from 'node:timers/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { announceSwitch } from './announce.ts'
 import type { Cli } from './context.ts'
 import { EXIT } from './exit.ts'
 import { type Globals, Output, type Result } from './output.ts'
@@ -38,8 +39,15 @@ export function define<F extends object>(
       .slice(0, args.length)
       .flat()
       .filter((value) => typeof value === 'string')
-    const result = await action({ globals, output }, values, command.opts<F>())
-    output.result(result)
+    const cli = { globals, output }
+    let result: Result
+    try {
+      result = await action(cli, values, command.opts<F>())
+      output.result(result)
+    } finally {
+      // Here, so that no command forgets it, whichever way it ends.
+      await announceSwitch(cli)
+    }
     process.exitCode = result.exit ?? EXIT.done
     await result.afterwards?.()
   })

@@ -9,7 +9,8 @@ export interface Globals {
 
 /** What a command has to say: one object for `--json`, lines for people, and how it ends. */
 export interface Result {
-  readonly data: object
+  /** Undefined where stdout belongs to another program. */
+  readonly data: object | undefined
   readonly text: readonly string[]
   readonly exit?: number
   /** A failure that the command reports beside its data. */
@@ -51,6 +52,7 @@ export class Output {
   result({ data, text, problem, exit = 0 }: Result): void {
     this.clear()
     if (this.globals.json) {
+      if (data === undefined && problem === undefined) return
       const failure = problem === undefined ? {} : { error: problem.toJSON() }
       process.stdout.write(`${JSON.stringify({ ...data, ...failure }, null, 2)}\n`)
       return

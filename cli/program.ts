@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { keysCommands } from './keys-program.ts'
+import { runCommands } from './run-program.ts'
 import { sessionCommands } from './session-program.ts'
 import { surfaceCommands } from './surface-program.ts'
 
@@ -74,6 +75,8 @@ function machineCommands(program: Command): void {
         'fail when the repository was signed longer ago, as in 24h',
       ).argParser(parseAge),
     )
+    // How `skillsctl run` refreshes.
+    .addOption(new Option('--alone', 'leave it to another such pull that is under way').hideHelp())
     .addHelpText('after', examples('skillsctl pull', '*/5 * * * * skillsctl pull --quiet --best-effort'))
   define(
     program,
@@ -117,6 +120,7 @@ function machineCommands(program: Command): void {
   )
   surfaceCommands(program)
   sessionCommands(program)
+  runCommands(program)
   exportCommand(program)
 }
 

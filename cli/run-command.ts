@@ -5,13 +5,14 @@ import { EXIT, exitOf } from './exit.ts'
 import { asFailure } from './failure.ts'
 import { Output } from './output.ts'
 import { buildProgram } from './program.ts'
+import { separateCommand } from './run-program.ts'
 import { usageError } from './usage.ts'
 import { version } from './version.ts'
 
 export async function runCommand(args: readonly string[]): Promise<number> {
   const program = buildProgram(version(), args[0])
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(separateCommand(program, args), { from: 'user' })
     return Number(process.exitCode ?? EXIT.done)
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done

@@ -3,7 +3,7 @@ import { parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
-import { type Cli, machineContext } from '../context.ts'
+import { type Cli, layoutFor, machineContext } from '../context.ts'
 import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
 import { EXIT, exitOfCheck } from '../exit.ts'
 import { asFailure } from '../failure.ts'
@@ -44,7 +44,7 @@ async function showTo(cli: Cli, presets: readonly string[]): Promise<{ data: obj
   for (const preset of presets) {
     const { add } = await import('./surface.ts')
     const { data, text } = await add(cli, [preset], {})
-    shown.data.push(data)
+    if (data !== undefined) shown.data.push(data)
     shown.text.push(...text)
   }
   return shown
@@ -77,9 +77,18 @@ interface PullFlags {
   dryRun?: boolean
   bestEffort?: boolean
   requireFresh?: number
+  alone?: boolean
 }
 
-export async function pull(cli: Cli, _args: Args, flags: PullFlags): Promise<Result> {
+export async function pull(cli: Cli, _args: Args, { alone = false, ...flags }: PullFlags): Promise<Result> {
+  if (!alone) return pullNow(cli, flags)
+  const { withLock } = await import('../../src/disk/lock.ts')
+  const claim = layoutFor(cli.globals).refreshing
+  // Somebody waits for it: what can be done at leisure is left to other pulls.
+  return withLock(claim, async () => ({ ...(await pullNow(cli, flags)), afterwards: undefined }), 0)
+}
+
+async function pullNow(cli: Cli, flags: PullFlags): Promise<Result> {
   const { pull } = await import('../../src/flows/pull.ts')
   const { check = false, dryRun = false, requireFresh } = flags
   const report = await pull(machineContext(cli), { check, dryRun, requireFresh })

@@ -40,6 +40,12 @@ export async function withLock<T>(
   }
 }
 
+/** For how long somebody has held the lock at `path`, in milliseconds; undefined when nobody does. */
+export async function heldFor(path: string): Promise<number | undefined> {
+  const held = await onDisk(path, () => read(path))
+  return held === undefined || isAbandoned(held) ? undefined : held.age
+}
+
 /** Locks of this process that it could not remove when it was done: whoever of it comes next may try again. */
 const left = new Set<string>()
 

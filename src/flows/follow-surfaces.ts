@@ -3,6 +3,7 @@ import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Surface } from '../core/surface.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
+import type { Layout } from '../home/layout.ts'
 import { currentDirectory } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
@@ -53,11 +54,12 @@ function warn(emit: MachineContext['emit'], what: string, { message, subject, hi
 export async function followLate(machine: Machine): Promise<readonly Settled[]> {
   const { layout } = machine
   const surfaces = surfacesOf(machine.config)
-  if (surfaces.length === 0 || !(await needsAttention(machine, surfaces))) return []
+  if (surfaces.length === 0 || !(await needsAttention(layout, surfaces))) return []
   return withLock(layout.lock, async () => (await followCurrent(machine)).settled)
 }
 
-async function needsAttention({ layout }: Machine, surfaces: readonly Surface[]): Promise<boolean> {
+/** Whether any of them shows something else than it should, or waits. */
+export async function needsAttention(layout: Layout, surfaces: readonly Surface[]): Promise<boolean> {
   const { isSettled } = await import('../surfaces/settled.ts')
   const current = currentDirectory(layout)
   try {

@@ -13,6 +13,8 @@ export interface Layout {
   readonly trust: string
   readonly config: string
   readonly state: string
+  /** What `afterSwitch` was last run for. */
+  readonly announced: string
   readonly history: string
   readonly staging: string
   readonly standby: string
@@ -26,6 +28,10 @@ export interface Layout {
   /** What went wrong where nobody was there to tell. */
   readonly log: string
   readonly lock: string
+  /** Held by whoever refreshes for `skillsctl run`. */
+  readonly refreshing: string
+  /** Held by whoever runs `afterSwitch`. */
+  readonly announcing: string
 }
 
 export function layoutOf(root: string): Layout {
@@ -38,6 +44,7 @@ export function layoutOf(root: string): Layout {
     trust: at('trust'),
     config: at('config.json'),
     state: at('state.json'),
+    announced: at('announced.json'),
     history: at('history.jsonl'),
     staging: at('staging'),
     standby: at('standby'),
@@ -47,6 +54,8 @@ export function layoutOf(root: string): Layout {
     leases: at('leases'),
     log: at('log'),
     lock: at('lock'),
+    refreshing: at('refreshing'),
+    announcing: at('announcing'),
   }
 }
 

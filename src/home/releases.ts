@@ -84,12 +84,17 @@ function keepParsed(digest: string, manifest: Manifest): void {
 
 const DIRECTORY = /^(\d{4}\.\d\d\.\d\d-[0-9a-f]{7}(?:\+[0-9a-f]{8})?)(?:\.[0-9a-f]{8}(?:\.\d+)?)?$/
 
+/** The version of the release in a directory of `releases/`, by its name. */
+export function versionIn(directory: string): string | undefined {
+  return DIRECTORY.exec(directory)?.[1]
+}
+
 /** By path, as long as the file is the same: a run asks for the same few names again and again. */
 const named = new Map<string, { readonly name: InstalledName; readonly stamp: string }>()
 const MOST_NAMED = 1000
 
 function readName(layout: Layout, directory: string): InstalledName | undefined {
-  const [, version] = DIRECTORY.exec(directory) ?? []
+  const version = versionIn(directory)
   if (version === undefined) return undefined
   const path = manifestPath(layout, directory)
   try {
