@@ -7,6 +7,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { type MachineConfig, readConfig, writeConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
+import { readMachineId, withIdentity } from '../home/machine-identity.ts'
 import type { RootPin } from '../trust/root-chain.ts'
 import type { JoinToken } from '../trust/token.ts'
 import type { MachineContext } from './machine.ts'
@@ -38,7 +39,8 @@ export async function join(
   const machine = randomUUID()
   await createHome(layout)
   try {
-    await writeConfig(layout, { store, root, channel: parseChannel(channel).name, machine, raw: {} })
+    const config = { store, root, channel: parseChannel(channel).name, machine, raw: {} }
+    await writeConfig(layout, withIdentity(config, readMachineId()))
     const report = await pull(context, { why: 'join' })
     if (report.problem !== undefined && report.current === undefined) throw report.problem
     return { machine, pull: report, joined: true }

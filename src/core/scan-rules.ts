@@ -1,0 +1,196 @@
+/**
+ * How each agent finds its skills, one row per agent (SPEC.md, "Agents"; `../shared/AGENTS.md` §1 and §5 say where each
+ * fact comes from). A change of theirs is mended here. What nobody has seen or read in the agent's own source is listed in
+ * `unverified`, and is never claimed.
+ */
+
+/** A directory that an agent reads: `skills` below the root of a preset, or one of the whole machine. */
+export interface Place {
+  /** Name of a preset. */
+  readonly of?: string
+  /** Absolute, by platform. */
+  readonly at?: { readonly linux: string; readonly darwin: string }
+  /** Read for the sake of another agent: nobody is asked to put anything there for this one. */
+  readonly borrowed?: true
+  /** Environment variables of which any keeps the agent from reading it. */
+  readonly unless?: readonly string[]
+}
+
+/** What a row says of an agent, by the words in which `doctor` says that nobody has verified it. */
+export type Fact = 'links' | 'depth' | 'hidden names' | 'double entries' | 'equal names' | 'required fields'
+
+export interface ScanRules {
+  /** The preset of its own root, by which the row is known. */
+  readonly preset: string
+  /** For people. */
+  readonly agent: string
+  /** Strongest first. */
+  readonly reads: readonly Place[]
+  /** Directories below a place that may hold a SKILL.md: 0 is the place itself. */
+  readonly depth: { readonly from: number; readonly to: number }
+  readonly skipsDotNames: boolean
+  /** Which links it follows. */
+  readonly follows: { readonly directories: boolean; readonly files: boolean }
+  /** One SKILL.md that is reached twice counts once. */
+  readonly countsOnce: boolean
+  /** Of two skills of one name: the stronger only, or both. */
+  readonly equalNames: 'stronger' | 'both'
+  /** What a skill is called by. */
+  readonly name: 'directory' | 'head'
+  /** Without which of these it leaves a skill out. */
+  readonly requires: readonly ('head' | 'name' | 'description')[]
+  /** It leaves out a skill whose name is not that of its directory. */
+  readonly wantsEqualNames: boolean
+  /** Beyond these lengths it leaves a skill out. */
+  readonly longest: { readonly name?: number; readonly description?: number }
+  /** Names that it keeps for itself. */
+  readonly reserved: readonly string[]
+  /** Characters: for all names and descriptions in its context, and for each description. */
+  readonly listing?: { readonly total: number; readonly each: number; readonly variable?: string }
+  readonly unverified: readonly Fact[]
+}
+
+/** The specification's guide for clients, for whoever reads `~/.agents` and has no row of its own. */
+const CLIENT_GUIDE = {
+  depth: { from: 1, to: 4 },
+  skipsDotNames: true,
+  follows: { directories: true, files: true },
+  countsOnce: true,
+  equalNames: 'stronger',
+  name: 'head',
+  requires: ['head', 'name', 'description'],
+  wantsEqualNames: false,
+  longest: {},
+  reserved: [],
+} as const
+
+export const SCAN_RULES: readonly ScanRules[] = [
+  {
+    // Measured with 2.1.197, but for the names that it keeps for itself (documentation).
+    preset: 'claude-code',
+    agent: 'Claude Code',
+    reads: [
+      {
+        at: {
+          linux: '/etc/claude-code/.claude/skills',
+          darwin: '/Library/Application Support/ClaudeCode/.claude/skills',
+        },
+        unless: ['CLAUDE_CODE_SIMPLE', 'CLAUDE_CODE_DISABLE_POLICY_SKILLS'],
+      },
+      { of: 'claude-code', unless: ['CLAUDE_CODE_SIMPLE'] },
+    ],
+    depth: { from: 1, to: 1 },
+    skipsDotNames: false,
+    follows: { directories: true, files: true },
+    countsOnce: true,
+    equalNames: 'stronger',
+    name: 'directory',
+    requires: [],
+    wantsEqualNames: false,
+    longest: {},
+    reserved: ['synced', '.trash'],
+    listing: { total: 8000, each: 1536, variable: 'SLASH_COMMAND_TOOL_CHAR_BUDGET' },
+    unverified: [],
+  },
+  {
+    // Read in codex-rs/core-skills/src/loader.rs; the linked entry was measured.
+    preset: 'codex',
+    agent: 'Codex',
+    reads: [
+      { of: 'codex' },
+      { of: 'agents' },
+      { at: { linux: '/etc/codex/skills', darwin: '/etc/codex/skills' } },
+    ],
+    depth: { from: 0, to: 6 },
+    skipsDotNames: true,
+    follows: { directories: true, files: false },
+    countsOnce: true,
+    equalNames: 'both',
+    name: 'head',
+    requires: ['head', 'description'],
+    wantsEqualNames: false,
+    longest: { name: 64, description: 1024 },
+    reserved: [],
+    listing: { total: 8000, each: 1024 },
+    unverified: [],
+  },
+  {
+    // Documentation; links as some people reported them.
+    preset: 'cursor',
+    agent: 'Cursor',
+    reads: [
+      { of: 'agents' },
+      { of: 'cursor' },
+      { of: 'claude-code', borrowed: true },
+      { of: 'codex', borrowed: true },
+    ],
+    ...CLIENT_GUIDE,
+    countsOnce: false,
+    equalNames: 'both',
+    unverified: ['links', 'depth', 'hidden names', 'double entries', 'equal names', 'required fields'],
+  },
+  {
+    // Read in packages/core/src/skills/skillLoader.ts and skillManager.ts; whether its glob follows links was not tried.
+    preset: 'gemini-cli',
+    agent: 'Gemini CLI',
+    reads: [{ of: 'agents' }, { of: 'gemini-cli' }],
+    depth: { from: 0, to: 1 },
+    skipsDotNames: true,
+    follows: { directories: true, files: true },
+    countsOnce: false,
+    equalNames: 'stronger',
+    name: 'head',
+    requires: ['head', 'name', 'description'],
+    wantsEqualNames: false,
+    longest: {},
+    reserved: [],
+    unverified: ['links'],
+  },
+  {
+    // Documentation; VS Code is reported to fail on a linked ~/.agents/skills (microsoft/vscode#315979).
+    preset: 'copilot',
+    agent: 'Copilot',
+    reads: [{ of: 'copilot' }, { of: 'agents' }, { of: 'claude-code', borrowed: true }],
+    ...CLIENT_GUIDE,
+    depth: { from: 1, to: 1 },
+    countsOnce: false,
+    unverified: ['links', 'depth', 'hidden names', 'double entries', 'equal names', 'required fields'],
+  },
+  {
+    // Documentation, and quotations of packages/opencode/src/skill/skill.ts.
+    preset: 'opencode',
+    agent: 'OpenCode',
+    reads: [
+      { of: 'opencode' },
+      { of: 'agents', unless: ['OPENCODE_DISABLE_EXTERNAL_SKILLS'] },
+      {
+        of: 'claude-code',
+        borrowed: true,
+        unless: [
+          'OPENCODE_DISABLE_EXTERNAL_SKILLS',
+          'OPENCODE_DISABLE_CLAUDE_CODE',
+          'OPENCODE_DISABLE_CLAUDE_CODE_SKILLS',
+        ],
+      },
+    ],
+    ...CLIENT_GUIDE,
+    depth: { from: 1, to: 16 },
+    countsOnce: false,
+    wantsEqualNames: true,
+    unverified: ['links', 'hidden names', 'required fields'],
+  },
+  {
+    preset: 'agents',
+    agent: 'a client by the guide of the specification',
+    reads: [{ of: 'agents' }],
+    ...CLIENT_GUIDE,
+    unverified: ['links', 'depth', 'hidden names', 'required fields'],
+  },
+]
+
+/** The agents for whose sake a place of this preset is filled. */
+export function readersOf(preset: string): ScanRules[] {
+  return SCAN_RULES.filter(({ reads }) =>
+    reads.some(({ of, borrowed }) => of === preset && borrowed !== true),
+  )
+}

@@ -1,0 +1,85 @@
+/**
+ * Settings of Claude Code that hide what lies in a person's directory, or keep their hooks from running. Files of a person
+ * and of an administrator: what is odd in them is left to Claude Code, and said.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '../disk/fault.ts'
+import type { Host } from './host.ts'
+
+/** Who has said something, and where. */
+export interface Said<T> {
+  readonly value: T
+  readonly path: string
+  readonly isManaged: boolean
+}
+
+export interface ClaudeSettings {
+  /** Only plugins may bring skills. */
+  readonly pluginsOnly: Said<true> | undefined
+  /** Hooks of a person do not run. */
+  readonly noHooks:
+    | Said<'allowManagedHooksOnly' | 'disableAllHooks' | 'strictPluginOnlyCustomization'>
+    | undefined
+  /** By skill: `off`, `name-only`, `user-invocable-only`, `on`. */
+  readonly overrides: ReadonlyMap<string, Said<string>>
+  /** Files that are no JSON objects. */
+  readonly unreadable: readonly string[]
+}
+
+const MANAGED = { linux: 'etc/claude-code', darwin: 'Library/Application Support/ClaudeCode' } as const
+
+/** @param root of the person's surface, `~/.claude` */
+export function readClaudeSettings(root: string, host: Host): ClaudeSettings {
+  const managed = join(host.root, MANAGED[host.platform])
+  const dropIns = join(managed, 'managed-settings.d')
+  const files = [
+    { path: join(root, 'settings.json'), isManaged: false },
+    { path: join(managed, 'managed-settings.json'), isManaged: true },
+    ...jsonIn(dropIns).map((name) => ({ path: join(dropIns, name), isManaged: true })),
+  ]
+  const read = files.map((file) => ({ ...file, fields: fieldsOf(file.path) }))
+  const overrides = new Map<string, Said<string>>()
+  let [pluginsOnly, noHooks]: [ClaudeSettings['pluginsOnly'], ClaudeSettings['noHooks']] = [
+    undefined,
+    undefined,
+  ]
+  for (const { path, isManaged, fields } of read) {
+    if (fields === undefined || fields === 'unreadable') continue
+    const said = <T>(value: T): Said<T> => ({ value, path, isManaged })
+    const strict = isManaged ? fields['strictPluginOnlyCustomization'] : undefined
+    if (locks(strict, 'skills')) pluginsOnly = said(true)
+    if (locks(strict, 'hooks')) noHooks = said('strictPluginOnlyCustomization')
+    if (isManaged && fields['allowManagedHooksOnly'] === true) noHooks = said('allowManagedHooksOnly')
+    if (fields['disableAllHooks'] === true) noHooks = said('disableAllHooks')
+    for (const [skill, value] of Object.entries(Object(fields['skillOverrides'])))
+      if (typeof value === 'string') overrides.set(skill, said(value))
+  }
+  const unreadable = read.flatMap(({ path, fields }) => (fields === 'unreadable' ? [path] : []))
+  return { pluginsOnly, noHooks, overrides, unreadable }
+}
+
+/** `true` locks everything, a list what it names. */
+function locks(strict: unknown, what: string): boolean {
+  return strict === true || (Array.isArray(strict) && strict.includes(what))
+}
+
+function jsonIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .sort()
+  } catch {
+    // Almost nobody has drop-ins.
+    return []
+  }
+}
+
+function fieldsOf(path: string): Readonly<Record<string, unknown>> | 'unreadable' | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : 'unreadable'
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR' ? undefined : 'unreadable'
+  }
+}

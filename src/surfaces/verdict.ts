@@ -1,0 +1,134 @@
+/** What an agent makes of each entry of a surface, by a scan with its rules: visible, or why not. */
+import { join } from 'node:path'
+import { type Fact, readersOf, type ScanRules } from '../core/scan-rules.ts'
+import type { Surface } from '../core/surface.ts'
+import { type ClaudeSettings, readClaudeSettings } from './claude-settings.ts'
+import { type Host, isPresent, isSet, pathOf } from './host.ts'
+import { type Scan, type Seen, scanPlaces } from './scan.ts'
+import type { Standing } from './standing.ts'
+
+export interface Verdict {
+  /** As in `skills/quarterback`. */
+  readonly place: string
+  readonly is: 'visible' | 'duplicated' | 'shadowed' | 'invisible'
+  /** Path of what it is duplicated with or shadowed by. */
+  readonly by?: string | undefined
+  /** Why it is invisible, or less than visible. */
+  readonly because?: string | undefined
+  /** Whose verdict it is; undefined where no agent is known, or none was asked. */
+  readonly agent?: string | undefined
+  /** False when it rests on something that nobody has seen this agent do. */
+  readonly isVerified: boolean
+  /** A setting of the person's own: as they want it. */
+  readonly isChosen?: true
+}
+
+interface Reader {
+  readonly scan: Scan
+  /** An environment variable that keeps it from reading this surface. */
+  readonly silencedBy: string | undefined
+}
+
+/** How agents would list one surface. */
+export interface Reading {
+  readonly readers: readonly Reader[]
+  readonly settings: ClaudeSettings | undefined
+}
+
+type Rooted = Surface & { readonly root: string }
+
+/** @param others all surfaces of this machine */
+export function readSurface(surface: Rooted, others: readonly Surface[], host: Host): Reading {
+  const known = [surface, ...others]
+  const readers = readersHere(surface, host).map((rules) => {
+    const places = rules.reads.flatMap((place) => pathOf(place, known, host) ?? [])
+    const { unless = [] } = rules.reads.find(({ of }) => of === surface.preset) ?? {}
+    const silencedBy = unless.find((name) => isSet(host.person.variables[name]))
+    return { scan: scanPlaces(rules, [...new Set(places)]), silencedBy }
+  })
+  const settings = surface.preset === 'claude-code' ? readClaudeSettings(surface.root, host) : undefined
+  return { readers, settings }
+}
+
+/** The agents that this person has; the one whose own root it is always, and any client where none is known. */
+function readersHere({ preset }: Surface, host: Host): ScanRules[] {
+  const readers = readersOf(preset)
+  const guide = readers.find((rules) => rules.preset === preset && preset === 'agents')
+  const agents = readers.filter(
+    (rules) => rules !== guide && (rules.preset === preset || isPresent(rules, host)),
+  )
+  return agents.length > 0 ? agents : readers.filter((rules) => rules === guide)
+}
+
+const WORST = ['visible', 'duplicated', 'shadowed', 'invisible'] as const
+
+/** The worst that any of its readers makes of it. */
+export function judge(surface: Rooted, place: string, standing: Standing, reading: Reading): Verdict {
+  const path = join(surface.root, place)
+  if (standing.is === 'taken') return { place, is: 'shadowed', by: path, isVerified: true }
+  if (standing.is === 'missing')
+    return { place, is: 'invisible', because: 'nothing is there', isVerified: true }
+  if (!place.startsWith('skills/')) return { place, is: 'visible', isVerified: false }
+  const verdicts = reading.readers.map((reader) => judgeBy(reader, surface, place, path, reading.settings))
+  const worst = verdicts.sort((left, right) => WORST.indexOf(right.is) - WORST.indexOf(left.is))[0]
+  return worst ?? { place, is: 'visible', isVerified: false }
+}
+
+function judgeBy(
+  { scan, silencedBy }: Reader,
+  { by }: Surface,
+  place: string,
+  path: string,
+  settings: ClaudeSettings | undefined,
+): Verdict {
+  const { rules, seen } = scan
+  const { agent } = rules
+  const isVerified = (...facts: Fact[]): boolean => !facts.some((fact) => rules.unverified.includes(fact))
+  if (silencedBy !== undefined) {
+    const because = `${silencedBy} is set in this environment`
+    return { place, is: 'invisible', because, agent, isVerified: true, isChosen: true }
+  }
+  // A folder of skills, for an agent that looks deeper.
+  const found = seen.get(path) ?? [...seen.keys()].some((one) => one.startsWith(`${path}/`))
+  if (found === false) return { place, is: 'invisible', because: absence(scan), agent, isVerified: true }
+  const plain: Verdict = {
+    place,
+    is: 'visible',
+    agent,
+    isVerified: isVerified('depth', 'required fields', ...(by === 'link' ? ['links' as const] : [])),
+  }
+  if (found === true) return plain
+  if (found.leftOut !== undefined) {
+    const { reason, by: other, fact } = found.leftOut
+    // It is listed under the very same name: all is well.
+    if (other?.name === found.name && other.file === found.file) return hidden(plain, found, settings)
+    if (other === undefined)
+      return { ...plain, is: 'invisible', because: reason, isVerified: isVerified(fact) }
+    return { ...plain, is: 'shadowed', by: other.path, isVerified: isVerified(fact) }
+  }
+  const twin = [...seen.values()].find(
+    (one) => one !== found && one.leftOut === undefined && one.name === found.name,
+  )
+  if (twin === undefined) return hidden(plain, found, settings)
+  const fact = twin.file === found.file ? 'double entries' : 'equal names'
+  return { ...plain, is: 'duplicated', by: twin.path, isVerified: isVerified(fact) }
+}
+
+function absence({ isComplete }: Scan): string {
+  return isComplete ? 'it has no SKILL.md' : 'there are more than 2,000 directories, and agents give up'
+}
+
+/** What settings make of a skill that would be listed. */
+function hidden(plain: Verdict, { name }: Seen, settings: ClaudeSettings | undefined): Verdict {
+  if (settings?.pluginsOnly !== undefined) {
+    const because = `strictPluginOnlyCustomization in ${settings.pluginsOnly.path} lets only plugins bring skills`
+    return { ...plain, is: 'invisible', because }
+  }
+  const override = settings?.overrides.get(name)
+  if (override === undefined || override.value === 'on') return plain
+  const because = `skillOverrides in ${override.path} says ${override.value}`
+  const chosen = override.isManaged ? {} : { isChosen: true as const }
+  if (override.value === 'off' || override.value === 'user-invocable-only')
+    return { ...plain, is: 'invisible', because, ...chosen }
+  return { ...plain, because, ...chosen }
+}
