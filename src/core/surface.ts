@@ -3,6 +3,7 @@
  * table of those places: adding an agent is adding a row.
  */
 import { SkillsctlError } from './errors.ts'
+import { Links, type PartFile } from './linked.ts'
 import type { Entry } from './manifest.ts'
 import { type Fields, integer, list, object, optional, string } from './parse.ts'
 
@@ -127,6 +128,8 @@ export interface SurfaceEntry {
   readonly digest: string
   /** Its files and links, by their paths in the release. */
   readonly files: readonly Entry[]
+  /** What a reader finds in it, also behind its links. */
+  readonly parts: readonly PartFile[]
 }
 
 /**
@@ -140,46 +143,47 @@ export function entriesOf(
   takes: (name: string) => boolean,
   hash: (text: string) => string,
 ): Map<string, SurfaceEntry> {
-  const groups = new Map<string, { source: string; kind: SurfaceEntry['kind']; files: Entry[] }>()
+  const groups = new Map<string, { source: string; files: Entry[] }>()
   const bare = barePlaces(files)
   for (const file of files) {
     const found = placeOf(file.path, folders, bare)
     if (found === undefined || !takes(found.place)) continue
-    const group = groups.get(found.place) ?? { ...found, files: [] }
+    const group = groups.get(found.place) ?? { source: found.source, files: [] }
     group.files.push(file)
     groups.set(found.place, group)
   }
-  return new Map(
-    [...groups].map(([place, { source, kind, files }]) => {
-      const lines = files.map((file) => lineOf(file, source)).join('')
-      return [place, { place, source, kind, files, digest: hash(lines).slice(0, 16) }]
-    }),
-  )
+  const links = new Links(files)
+  const entries = [...groups].map(([place, { source, files }]): SurfaceEntry => {
+    const parts = links.filesOf(source, files)
+    const kind = parts.length === 1 && parts[0]?.path === '' ? 'file' : 'directory'
+    return { place, source, kind, files, parts, digest: hash(parts.map(lineOf).join('')).slice(0, 16) }
+  })
+  // A link that leads nowhere is no entry.
+  return new Map(entries.filter(({ parts }) => parts.length > 0).map((entry) => [entry.place, entry]))
 }
 
 /** Directories at the top that are skills, in a repository that has no `skills/`. */
 function barePlaces(files: readonly Entry[]): ReadonlySet<string> {
   if (files.some(({ path }) => path.startsWith('skills/'))) return new Set()
-  return new Set(files.flatMap(({ path }) => /^([^/]+)\/SKILL\.md$/.exec(path)?.[1] ?? []))
+  const named = files.flatMap(({ path }) => /^([^/.][^/]*)\/SKILL\.md$/.exec(path)?.[1] ?? [])
+  return new Set(named.filter((name) => !FOLDERS.some((folder) => folder === name)))
 }
 
 function placeOf(
   path: string,
   folders: readonly Folder[],
   bare: ReadonlySet<string>,
-): { place: string; source: string; kind: SurfaceEntry['kind'] } | undefined {
+): { place: string; source: string } | undefined {
   const [top = '', name, ...rest] = path.split('/')
-  if (bare.has(top) && folders.includes('skills'))
-    return { place: `skills/${top}`, source: top, kind: 'directory' }
+  if (bare.has(top) && folders.includes('skills')) return { place: `skills/${top}`, source: top }
   const folder = folders.find((known) => known === top)
   // Agents skip names with a dot, or take them for something of their own.
   if (folder === undefined || name === undefined || name.startsWith('.')) return undefined
-  const kind = rest.length > 0 ? 'directory' : 'file'
-  if (folder === 'skills' && kind === 'file') return undefined
-  return { place: `${folder}/${name}`, source: `${folder}/${name}`, kind }
+  if (folder === 'skills' && rest.length === 0) return undefined
+  return { place: `${folder}/${name}`, source: `${folder}/${name}` }
 }
 
-function lineOf(file: Entry, source: string): string {
+function lineOf(file: PartFile): string {
   const content = file.mode === 'link' ? file.target : file.integrity
-  return `${file.mode} ${content} ${file.path.slice(source.length)}\n`
+  return `${file.mode} ${content} ${file.path}\n`
 }

@@ -1,9 +1,7 @@
 /** After `current` has moved, or a session has ended: the surfaces of this machine follow. */
 import { isError, type SkillsctlError } from '../core/errors.ts'
-import type { Surface } from '../core/surface.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
-import type { Layout } from '../home/layout.ts'
 import { currentDirectory } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
@@ -20,23 +18,28 @@ export interface Followed {
 }
 
 /** The release runs already: a surface that cannot follow is worth a word, not a failure. The caller holds the lock. */
-export async function followCurrent(
+export async function followCurrent(context: MachineContext, moment: Moment = 'pull'): Promise<Followed> {
+  const settled = await settleHere(context, moment)
+  const kept = settled.flatMap(({ shown }) => shown?.kept ?? [])
+  return { settled, kept, held: await heldHere(context) }
+}
+
+async function settleHere(
   { layout, emit, now }: MachineContext,
-  moment: Moment = 'pull',
-): Promise<Followed> {
+  moment: Moment,
+): Promise<readonly Settled[]> {
   try {
     const surfaces = surfacesOf(await requireConfig(layout))
-    if (surfaces.length === 0) return { settled: [], kept: [], held: await heldBy({ layout, now }, surfaces) }
+    if (surfaces.length === 0) return []
     const { settleSurfaces } = await import('../surfaces/settle.ts')
     const settled = await settleSurfaces(layout, surfaces, moment, now())
     for (const { surface, problem } of settled)
       if (problem !== undefined) warn(emit, `the surface ${surface} could not follow`, problem)
-    const kept = settled.flatMap(({ shown }) => shown?.kept ?? [])
-    return { settled, kept, held: await heldBy({ layout, now }, surfaces) }
+    return settled
   } catch (error) {
     if (!isError(error)) throw error
     warn(emit, 'the surfaces could not follow', error)
-    return { settled: [], kept: [], held: await everything(layout) }
+    return []
   }
 }
 
@@ -52,17 +55,20 @@ function warn(emit: MachineContext['emit'], what: string, { message, subject, hi
 
 /** For a run that activates nothing: a surface may still wait, or have been left half done. */
 export async function followLate(machine: Machine): Promise<readonly Settled[]> {
-  const { layout } = machine
-  const surfaces = surfacesOf(machine.config)
-  if (surfaces.length === 0 || !(await needsAttention(layout, surfaces))) return []
-  return withLock(layout.lock, async () => (await followCurrent(machine)).settled)
+  if (!(await needsAttention(machine))) return []
+  return withLock(machine.layout.lock, async () => (await followCurrent(machine)).settled)
 }
 
 /** Whether any of them shows something else than it should, or waits. */
-export async function needsAttention(layout: Layout, surfaces: readonly Surface[]): Promise<boolean> {
-  const { isSettled } = await import('../surfaces/settled.ts')
-  const current = currentDirectory(layout)
+export async function needsAttention({
+  layout,
+  config,
+}: Pick<Machine, 'layout' | 'config'>): Promise<boolean> {
   try {
+    const surfaces = surfacesOf(config)
+    if (surfaces.length === 0) return false
+    const { isSettled } = await import('../surfaces/settled.ts')
+    const current = currentDirectory(layout)
     for (const surface of surfaces) if (!(await isSettled(layout, surface, current))) return true
     return false
   } catch (error) {
@@ -75,22 +81,11 @@ export async function needsAttention(layout: Layout, surfaces: readonly Surface[
 /** Directories of `releases/` that somebody may be reading, as far as this can be told; else all of them. */
 export async function heldHere({ layout, now }: MachineContext): Promise<ReadonlySet<string>> {
   try {
-    return await heldBy({ layout, now }, surfacesOf(await requireConfig(layout)))
+    const { heldReleases } = await import('../surfaces/held.ts')
+    return await heldReleases(layout, surfacesOf(await requireConfig(layout)), now())
   } catch (error) {
-    if (isError(error)) return everything(layout)
-    throw error
+    if (!isError(error)) throw error
+    const { directories } = await import('../home/releases.ts')
+    return new Set(directories(layout))
   }
-}
-
-async function heldBy(
-  { layout, now }: Pick<MachineContext, 'layout' | 'now'>,
-  surfaces: readonly Surface[],
-): Promise<ReadonlySet<string>> {
-  const { heldReleases } = await import('../surfaces/held.ts')
-  return heldReleases(layout, surfaces, now())
-}
-
-async function everything(layout: MachineContext['layout']): Promise<ReadonlySet<string>> {
-  const { directories } = await import('../home/releases.ts')
-  return new Set(directories(layout))
 }

@@ -6,10 +6,9 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isError, SkillsctlError } from '../core/errors.ts'
-import type { Surface } from '../core/surface.ts'
 import { heldFor, withLock } from '../disk/lock.ts'
 import { ownIdentity } from '../disk/process-identity.ts'
-import { requireConfig } from '../home/config.ts'
+import { type MachineConfig, requireConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, versionIn } from '../home/releases.ts'
 import { type MachineState, type Problem, readState } from '../home/state.ts'
@@ -135,18 +134,18 @@ export interface Reading {
 export async function beginReading(context: MachineContext): Promise<Reading> {
   const { layout } = context
   try {
-    const surfaces = surfacesOf(await requireConfig(layout))
-    if (surfaces.length === 0) return lease(context)
+    const config = await requireConfig(layout)
+    if (surfacesOf(config).length === 0) return lease(context)
     // Whoever moves a surface looks for leases first, under this lock.
-    return await withLock(layout.lock, () => begin(context, surfaces), PATIENCE)
+    return await withLock(layout.lock, () => begin(context, config), PATIENCE)
   } catch (error) {
     if (!isError(error) || error.code === 'absent') throw error
     return { ...lease(context), problem: error }
   }
 }
 
-async function begin(context: MachineContext, surfaces: readonly Surface[]): Promise<Reading> {
-  if (await needsAttention(context.layout, surfaces)) await followCurrent(context, 'session')
+async function begin(context: MachineContext, config: MachineConfig): Promise<Reading> {
+  if (await needsAttention({ ...context, config })) await followCurrent(context, 'session')
   return lease(context)
 }
 
@@ -171,7 +170,6 @@ function lease(context: MachineContext): Reading {
 async function end(context: MachineContext, ours: Pick<Lease, 'id' | 'surface'>): Promise<void> {
   const { layout } = context
   endLease(layout, ours)
-  const surfaces = surfacesOf(await requireConfig(layout))
-  if (surfaces.length === 0 || !(await needsAttention(layout, surfaces))) return
+  if (!(await needsAttention({ layout, config: await requireConfig(layout) }))) return
   await withLock(layout.lock, () => followCurrent(context, 'session'), PATIENCE)
 }

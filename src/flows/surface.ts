@@ -1,5 +1,4 @@
 /** `skillsctl surface add`, `list`, `remove`, `adopt`: the places on this machine where agents look. */
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isError, SkillsctlError } from '../core/errors.ts'
@@ -14,7 +13,7 @@ import {
   type Preset,
   type Surface,
 } from '../core/surface.ts'
-import { onDisk } from '../disk/fault.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
@@ -22,9 +21,9 @@ import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { setAside } from '../surfaces/adopt.ts'
 import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
-import { type Exported, readLedger, removeLedger } from '../surfaces/ledger.ts'
+import { type Exported, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
-import { insistOnFreeRoot, type Person, rootOf } from '../surfaces/root.ts'
+import { insistOnFreeRoot, isDirectory, type Person, rootOf } from '../surfaces/root.ts'
 import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
 import { type Shown, showRelease } from '../surfaces/show.ts'
 import { skillsOf } from '../surfaces/skills.ts'
@@ -75,20 +74,40 @@ export async function addSurface(
       await onDisk(join(root, folder), () => mkdir(join(root, folder), { recursive: true }))
   }
   return withLock(layout.lock, async () => {
+    if (known !== undefined && known.root !== root) await takeAway(layout, known, now())
     await writeSurface(layout, name, surface)
     const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
     if (settled?.problem !== undefined) {
-      if (known === undefined) await forget(layout, name)
+      if (known === undefined) await undo(layout, surface, now())
       throw settled.problem
     }
     return { surface, isNew: known === undefined, settled }
   })
 }
 
+/** Takes away what we have made there, and nothing else. The caller holds the lock. */
+async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
+  // A root that has gone has taken everything of ours along.
+  const isThere = root !== undefined && onDiskNow(root, () => isDirectory(root))
+  if (!isThere) return { changed: [], shadowed: [], kept: [] }
+  return showRelease(layout, { ...surface, root }, undefined, now)
+}
+
+/** Its ledger tells what may still be read, and goes when that is over. */
 async function forget(layout: Layout, name: string): Promise<void> {
   await writeSurface(layout, name, undefined)
-  await removeLedger(layout, name)
   await removePointer(layout, name)
+}
+
+/** A surface that could not be shown is not added; one of which something stays is, so that a person can remove it. */
+async function undo(layout: Layout, surface: Surface, now: number): Promise<void> {
+  try {
+    await takeAway(layout, surface, now)
+  } catch (error) {
+    if (isError(error)) return
+    throw error
+  }
+  await forget(layout, surface.name)
 }
 
 /** @throws SkillsctlError `usage` for a preset that does not exist */
@@ -114,6 +133,14 @@ function surfaceFrom(
   known: Surface | undefined,
   person: Person,
 ): Surface {
+  if (known !== undefined && known.preset !== preset.name) {
+    throw new SkillsctlError('refused', 'this surface is of another preset', {
+      subject: known.name,
+      expected: known.preset,
+      found: preset.name,
+      hint: `choose another name with --as, or first: skillsctl surface remove ${known.name}`,
+    })
+  }
   const root = options.root ?? known?.root ?? rootOf(preset, person)
   if (preset === CUSTOM && (root === undefined || (options.name === undefined && known === undefined))) {
     throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
@@ -138,12 +165,7 @@ export async function removeSurface(context: MachineContext, name: string): Prom
   const { layout, now } = context
   const surface = requireSurface(await requireConfig(layout), name)
   return withLock(layout.lock, async () => {
-    const { root } = surface
-    // A root that has gone has taken everything of ours along.
-    const isThere = root !== undefined && existsSync(root)
-    const shown = isThere
-      ? await showRelease(layout, { ...surface, root }, undefined, now())
-      : { changed: [], shadowed: [], kept: [] }
+    const shown = await takeAway(layout, surface, now())
     await forget(layout, name)
     return shown
   })

@@ -2,12 +2,10 @@
  * Entries that are copies, for places where links break. Each is made complete in the workshop and takes its place by
  * rename: a reader sees the old one, the new one or, between two renames, nothing.
  */
-import { lstatSync, readFileSync } from 'node:fs'
-import { chmod, constants, copyFile, cp, mkdir, rename, symlink } from 'node:fs/promises'
-import { dirname, join, normalize } from 'node:path'
-import type { Entry } from '../core/manifest.ts'
+import { type BigIntStats, lstatSync, readFileSync } from 'node:fs'
+import { chmod, constants, copyFile, mkdir, rename, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { SurfaceEntry } from '../core/surface.ts'
-import { syncDirectory } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { type Drift, driftIn } from '../home/drift.ts'
@@ -16,50 +14,57 @@ import { integrityOf } from '../trust/digest.ts'
 import type { OwnEntry } from './ledger.ts'
 import { MADE, TAKEN_OUT } from './workshop.ts'
 
-/** What an entry holds, by paths relative to it; of a single file, that file by its name. */
-function ownFiles({ kind, source, files }: SurfaceEntry): Entry[] {
-  const start = kind === 'file' ? dirname(source).length + 1 : source.length + 1
-  return files.map((file) => ({ ...file, path: file.path.slice(start) }))
+/** A complete copy on a bench, or in its place. */
+export interface Copy {
+  readonly path: string
+  readonly own: OwnEntry
 }
 
-/** Makes a complete copy on a bench. @param release absolute path @returns where it is */
-export async function makeCopy(entry: SurfaceEntry, release: string, bench: string): Promise<string> {
-  const made = join(bench, MADE, entry.place)
-  await onDisk(made, async () => {
-    const files = ownFiles(entry)
-    const root = entry.kind === 'file' ? dirname(made) : made
-    await mkdir(root, { recursive: true })
-    for (const [index, file] of files.entries()) {
-      const from = join(release, entry.files[index]?.path ?? '')
-      const to = join(root, file.path)
+/** Makes a complete copy on a bench; `syncCopies` has to follow. @param release a directory of `releases/` */
+export async function makeCopy(
+  entry: SurfaceEntry,
+  releases: string,
+  release: string,
+  bench: string,
+): Promise<Copy> {
+  const path = join(bench, MADE, entry.place)
+  return onDisk(path, async () => {
+    for (const file of entry.parts) {
+      const to = join(path, file.path)
       await mkdir(dirname(to), { recursive: true })
-      await copyOne(file, from, to)
+      if (file.mode === 'link') await symlink(file.target, to)
+      else {
+        await copyFile(join(releases, release, file.from), to, constants.COPYFILE_FICLONE)
+        await chmod(to, file.mode === '755' ? 0o755 : 0o644)
+      }
     }
-    const isLink = ({ mode }: Entry): boolean => mode === 'link'
-    const paths = (wanted: Entry[]): string[] => wanted.map(({ path }) => path)
-    await syncTree(root, paths(files.filter((file) => !isLink(file))), paths(files.filter(isLink)))
+    return { path, own: describeCopy(path, entry, release) }
   })
-  return made
 }
 
-async function copyOne(file: Entry, from: string, to: string): Promise<void> {
-  if (file.mode !== 'link') {
-    await copyFile(from, to, constants.COPYFILE_FICLONE)
-    await chmod(to, file.mode === '755' ? 0o755 : 0o644)
-  } else if (normalize(join(dirname(file.path), file.target)).startsWith('..')) {
-    // It leads out of what is copied: nothing would be there.
-    await cp(from, to, { recursive: true, dereference: true })
-  } else {
-    await symlink(file.target, to)
-  }
+/** Waits until everything on a bench is on disk. @param entries those that were copied */
+export async function syncCopies(bench: string, entries: readonly SurfaceEntry[]): Promise<void> {
+  const paths = (links: boolean): string[] =>
+    entries.flatMap(({ place, parts }) =>
+      parts.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => join(place, path)),
+    )
+  const root = join(bench, MADE)
+  await onDisk(root, () => syncTree(root, paths(false), paths(true)))
 }
 
-/** What we know of a copy once it is in its place. @param release a directory of `releases/` */
+/** What we know of a complete copy. @param release a directory of `releases/` */
 export function describeCopy(path: string, entry: SurfaceEntry, release: string): OwnEntry {
-  const { kind, digest } = entry
-  if (kind === 'file') return { by: 'copy', kind, digest, release, stamps: `${stampOf(path)}` }
-  const stamps = onDiskNow(path, () => recordStats(path, ownFiles(entry)))
-  return { by: 'copy', kind, digest, release, stamps, inode: lstatSync(path).ino }
+  const { kind, digest, parts } = entry
+  return onDiskNow(path, () => {
+    if (kind === 'file') return { by: 'copy', kind, digest, release, stamps: `${stampOf(path)}` }
+    return { by: 'copy', kind, digest, release, stamps: recordStats(path, parts), identity: identityOf(path) }
+  })
+}
+
+/** What stays the same of a directory that is moved or worked in. Inodes alone are used again. */
+function identityOf(path: string): string {
+  const { ino, birthtimeNs }: BigIntStats = lstatSync(path, { bigint: true })
+  return `${ino} ${birthtimeNs}`
 }
 
 /**
@@ -77,20 +82,23 @@ export function driftOfCopy(
   if (own.kind === 'file') {
     return isSameFile(path, own, entry) ? [] : [{ path: place, kind: 'modified' }]
   }
-  const drift = driftIn(path, entry === undefined ? [] : ownFiles(entry), parseStats(own.stamps ?? ''))
+  const drift = driftIn(path, entry?.parts ?? [], parseStats(own.stamps ?? ''))
   return drift.map((found) => ({ ...found, path: `${place}/${found.path}` }))
 }
 
 function isSameFile(path: string, own: OwnEntry, entry: SurfaceEntry | undefined): boolean {
-  if (stampOf(path) === own.stamps) return true
-  const [file] = entry?.files ?? []
-  if (file === undefined || file.mode === 'link' || !lstatSync(path).isFile()) return false
-  return onDiskNow(path, () => integrityOf(readFileSync(path))) === file.integrity
+  return onDiskNow(path, () => {
+    if (stampOf(path) === own.stamps) return true
+    const [file] = entry?.parts ?? []
+    if (file === undefined || file.mode === 'link' || !lstatSync(path).isFile()) return false
+    return integrityOf(readFileSync(path)) === file.integrity
+  })
 }
 
 /**
- * Whether what is at this path is the copy that we made. One that is another directory now, as a folder that is
- * synced leaves it, is ours as long as nobody changed anything in it.
+ * Whether what is at this path is a copy that we made. One that is another directory now, as a folder that is
+ * synced leaves it, is ours as long as nobody changed anything in it; so is one of which we only know that we were about
+ * to make it.
  */
 export function isOurCopy(
   root: string,
@@ -98,11 +106,14 @@ export function isOurCopy(
   own: OwnEntry,
   entry: SurfaceEntry | undefined,
 ): boolean {
-  const info = onDiskNow(root, () => lstatSync(join(root, place), { throwIfNoEntry: false }))
-  if (info === undefined || info.isSymbolicLink()) return false
-  if (own.kind === 'file') return info.isFile()
-  if (!info.isDirectory()) return false
-  return info.ino === own.inode || driftOfCopy(root, place, own, entry).length === 0
+  const path = join(root, place)
+  return onDiskNow(path, () => {
+    const info = lstatSync(path, { throwIfNoEntry: false })
+    const isOfKind = own.kind === 'file' ? info?.isFile() : info?.isDirectory()
+    if (own.by !== 'copy' || isOfKind !== true) return false
+    if (own.stamps !== undefined && (own.kind === 'file' || own.identity === identityOf(path))) return true
+    return entry !== undefined && driftOfCopy(root, place, own, entry).length === 0
+  })
 }
 
 /** Puts a copy in its place. @returns false when something is there already */
@@ -112,12 +123,11 @@ export async function putInPlace(made: string, path: string): Promise<boolean> {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false
     try {
       await rename(made, path)
+      return true
     } catch (error) {
       if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) return false
       throw error
     }
-    await syncDirectory(dirname(path))
-    return true
   })
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
-import { errnoOf, onDiskNow } from '../disk/fault.ts'
+import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { isAlive, type ProcessIdentity, parseIdentity } from '../disk/process-identity.ts'
 import type { Layout } from '../home/layout.ts'
 
@@ -77,8 +77,8 @@ export function holds({ surface }: Lease, name: string): boolean {
 function isLive({ holder, since }: Lease, now: number): boolean {
   const age = now - since
   const alive = holder === undefined ? 'unknown' : isAlive(holder, Math.max(0, age))
-  // A time in the future was noted while a clock was wrong: it ends with its holder only.
-  return alive === 'unknown' ? age < LONGEST_SESSION : alive
+  // A time far in the future was noted while a clock was wrong.
+  return alive === 'unknown' ? Math.abs(age) < LONGEST_SESSION : alive
 }
 
 interface Found {
@@ -96,7 +96,8 @@ function readLease(path: string): Found | undefined {
     const modified = statSync(path).mtimeMs
     return { path, lease: parseLease(readFileSync(path, 'utf8')), modified }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    // Ended meanwhile; or a directory, of which nothing here is ours.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EISDIR') return undefined
     throw error
   }
 }
@@ -106,7 +107,7 @@ function namesIn(directory: string): string[] {
     return readdirSync(directory)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return []
-    throw error
+    throw systemError(error, directory)
   }
 }
 

@@ -2,22 +2,13 @@
  * `ledgers/<surface>.json`: what we have made on a surface, and what it shows. We touch nothing that is not in it. It is
  * written before anything is made, so that a crash leaves nothing of ours unknown.
  */
+import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
-import {
-  describe,
-  type Fields,
-  instant,
-  integer,
-  list,
-  object,
-  optional,
-  parseJson,
-  string,
-} from '../core/parse.ts'
+import { describe, type Fields, instant, list, object, optional, parseJson, string } from '../core/parse.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
-import { onDisk } from '../disk/fault.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
 const FORMAT = 'skillsctl-ledger/1'
@@ -36,8 +27,8 @@ export interface OwnEntry {
   readonly release?: string | undefined
   /** Of a copy: its stamps when it was made, as in `stat-record.ts`; absent while it is being made. */
   readonly stamps?: string | undefined
-  /** Of a copy of a directory: its inode. */
-  readonly inode?: number | undefined
+  /** Of a copy of a directory: what tells it from one that somebody puts in its place. */
+  readonly identity?: string | undefined
 }
 
 export interface Former {
@@ -51,6 +42,8 @@ export interface Ledger {
   readonly entries: ReadonlyMap<string, OwnEntry>
   /** A directory of `releases/`, once everything on the surface is of that release. */
   readonly shows?: { readonly release: string; readonly since: string } | undefined
+  /** A directory of `releases/`: of which entries are being made. Absent when nothing is under way. */
+  readonly makes?: string | undefined
   /** Releases that it showed before, as long as somebody may still read them. */
   readonly former: readonly Former[]
   /** Places that something else has taken. */
@@ -74,6 +67,12 @@ export const EMPTY: Ledger = { entries: new Map(), former: [], shadowed: [] }
 
 function pathOf({ ledgers }: Layout, surface: string): string {
   return join(ledgers, `${surface}.json`)
+}
+
+/** Surfaces of which there is one. */
+export function ledgerNames({ ledgers }: Layout): string[] {
+  const names = onDiskNow(ledgers, () => (existsSync(ledgers) ? readdirSync(ledgers) : []))
+  return names.filter((name) => /^[^.].*\.json$/.test(name)).map((name) => name.slice(0, -'.json'.length))
 }
 
 /** @throws SkillsctlError `corrupt`: without it nobody knows what is ours; `unsupported` for that of a newer skillsctl */
@@ -102,6 +101,7 @@ export function parseLedger(text: string, path: string): Ledger {
       const { release, since } = object(value, path)
       return { release: string(release, path), since: instant(since, path) }
     }),
+    makes: optional(fields['makes'], path, string),
     former: list(fields['former'], path).map((value) => {
       const { release, until } = object(value, path)
       return { release: string(release, path), until: instant(until, path) }
@@ -130,7 +130,7 @@ function parseOwn(value: unknown, path: string): OwnEntry {
     target: optional(fields['target'], path, string),
     release: optional(fields['release'], path, string),
     stamps: optional(fields['stamps'], path, string),
-    inode: optional(fields['inode'], path, (inode) => integer(inode, path)),
+    identity: optional(fields['identity'], path, string),
   }
 }
 

@@ -1,7 +1,7 @@
 /** Entries that are links. A name that is taken is never touched: symlink(2) makes a new one or fails. */
 import { readlinkSync } from 'node:fs'
 import { rename, rm, symlink } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, systemError } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
@@ -31,17 +31,26 @@ export async function addLink(path: string, target: string): Promise<boolean> {
 
 /**
  * Makes one of our links anew, so that whoever watches its directory notices: no watcher sees a link further up move.
+ * @param bench gives a directory on the disk of the surface, for a home that lies on another
  */
-export async function renewLink(layout: Layout, path: string, target: string): Promise<void> {
+export async function renewLink(
+  layout: Layout,
+  path: string,
+  target: string,
+  bench: () => Promise<string>,
+): Promise<void> {
   await onDisk(path, async () => {
-    if (await renamedFrom(join(layout.staging, temporaryName('entry')), path, target)) return
-    // The home lies on another disk.
-    await renamedFrom(join(dirname(path), temporaryName(basename(path))), path, target)
+    if (await isRenamedFrom(layout.staging, path, target)) return
+    if (await isRenamedFrom(await bench(), path, target)) return
+    // A mount of the same disk: nothing can be renamed into it, so for a moment there is nothing.
+    await rm(path)
+    await symlink(target, path)
   })
 }
 
 /** @returns false when the two are on different disks */
-async function renamedFrom(temporary: string, path: string, target: string): Promise<boolean> {
+async function isRenamedFrom(directory: string, path: string, target: string): Promise<boolean> {
+  const temporary = join(directory, temporaryName('entry'))
   try {
     await symlink(target, temporary)
     await rename(temporary, path)

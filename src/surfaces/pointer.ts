@@ -1,5 +1,5 @@
 /** `surfaces/<name>`: the link through which all links of a surface lead to one release. */
-import { readlinkSync } from 'node:fs'
+import { lstatSync, readlinkSync } from 'node:fs'
 import { rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
@@ -28,6 +28,9 @@ export async function flipPointer(layout: Layout, surface: string, release: stri
     const link = join(layout.staging, temporaryName('pointer'))
     try {
       await symlink(`../releases/${release}`, link)
+      // A directory in its place is what a copy of this home has made of it, and may have been worked in.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+        await rename(path, join(layout.kept, `surface-${surface}-${Date.now().toString(36)}`))
       await rename(link, path)
     } finally {
       await rm(link, { force: true })
@@ -38,5 +41,6 @@ export async function flipPointer(layout: Layout, surface: string, release: stri
 
 export async function removePointer(layout: Layout, surface: string): Promise<void> {
   const path = pointerPath(layout, surface)
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
   await onDisk(path, () => rm(path, { force: true }))
 }

@@ -1,9 +1,9 @@
 /** Where a preset's root is on this machine, and whether it can be ours to fill. */
-import { lstatSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Folder, Preset, Surface } from '../core/surface.ts'
-import { onDiskNow } from '../disk/fault.ts'
+import { errnoOf, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
 /** The person whose agents are meant. */
@@ -55,20 +55,18 @@ export function insistOnFreeRoot(
   })
 }
 
+/** By where the folders really are: people link `~/.agents/skills` to `~/.claude/skills`. */
 function sharesFolder(other: Surface, root: string, folders: readonly Folder[]): boolean {
-  return (
-    other.root !== undefined &&
-    real(other.root) === real(root) &&
-    other.folders.some((folder) => folders.includes(folder))
-  )
+  const { root: otherRoot } = other
+  if (otherRoot === undefined) return false
+  const theirs = other.folders.map((folder) => join(otherRoot, folder))
+  return folders
+    .map((folder) => join(root, folder))
+    .some((mine) => theirs.some((one) => isWithin(mine, one) || isWithin(one, mine)))
 }
 
 /** Agents scan their folders to some depth: what lies in the home would be found once more there. */
 function insistOnOutside({ root: home }: Layout, folder: string): void {
-  const isWithin = (inner: string, outer: string): boolean => {
-    const path = relative(real(outer), real(inner))
-    return path === '' || !(path.startsWith('..') || isAbsolute(path))
-  }
   if (!isWithin(home, folder) && !isWithin(folder, home)) return
   throw new SkillsctlError(
     'refused',
@@ -81,6 +79,26 @@ function insistOnOutside({ root: home }: Layout, folder: string): void {
   )
 }
 
+function isWithin(inner: string, outer: string): boolean {
+  const path = relative(real(outer), real(inner))
+  return !(path === '..' || path.startsWith('../') || isAbsolute(path))
+}
+
+/** Also behind links. */
+export function isDirectory(path: string): boolean {
+  return onDiskNow(path, () => infoOf(path)?.isDirectory() === true)
+}
+
+/** Undefined when nothing is there, or a file where a directory above it should be. */
+function infoOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
 /** As the kernel sees it, as far as it is there. */
 function real(path: string): string {
   for (let there = path; ; there = join(there, '..')) {
@@ -88,7 +106,7 @@ function real(path: string): string {
     try {
       return join(realpathSync(there), relative(there, path))
     } catch {
-      // A link that leads nowhere.
+      // A link that leads nowhere: by where it would lead.
       return path
     }
   }

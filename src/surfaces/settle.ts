@@ -70,7 +70,7 @@ async function settle(
     }
     const leave = mayMove(layout, surface, ledger, from, to, moment, now)
     if (leave === 'waits') {
-      if (ledger.waitsSince === undefined)
+      if (waitedFor(ledger, now) === undefined)
         await writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
       return { surface: name, outcome: 'waits', from, to }
     }
@@ -88,18 +88,23 @@ async function settle(
 function mayMove(
   layout: Layout,
   surface: Surface,
-  { waitsSince, shows }: Ledger,
+  ledger: Ledger,
   from: string | undefined,
   to: string,
   moment: Moment,
   now: number,
 ): 'moves' | 'waits' | 'overdue' {
   // What was begun is finished: the pointer has moved already.
-  const isBegun = from === to || (shows === undefined && from === undefined)
+  const isBegun = from === to || (ledger.shows === undefined && from === undefined)
   if (surface.switch === 'now' || isBegun) return 'moves'
   const isRead = liveLeases(layout, now).some((lease) => holds(lease, surface.name))
   if (!isRead && moment !== 'pull') return 'moves'
-  const waited = waitsSince === undefined ? 0 : now - Date.parse(waitsSince)
-  if (waited < surface.maxWait * 1000) return 'waits'
+  if ((waitedFor(ledger, now) ?? 0) < surface.maxWait * 1000) return 'waits'
   return isRead ? 'overdue' : 'moves'
+}
+
+/** Milliseconds. A time in the future was noted while a clock was wrong: the wait begins now. */
+function waitedFor({ waitsSince }: Ledger, now: number): number | undefined {
+  const waited = waitsSince === undefined ? -1 : now - Date.parse(waitsSince)
+  return waited < 0 ? undefined : waited
 }

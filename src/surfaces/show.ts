@@ -3,23 +3,33 @@
  * changed is made anew, what is new is added. At no moment is there an entry that leads nowhere, and whatever was
  * killed is finished by doing it again. The caller holds the lock.
  */
-import { lstatSync, statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
-import { entriesOf, type Surface, type SurfaceEntry } from '../core/surface.ts'
+import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
 import { syncDirectory } from '../disk/atomic-file.ts'
-import { onDisk } from '../disk/fault.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, type InstalledName, readInstalled } from '../home/releases.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { describeCopy, driftOfCopy, isOurCopy, makeCopy, putInPlace, takeOut } from './copy.ts'
+import {
+  type Copy,
+  describeCopy,
+  driftOfCopy,
+  isOurCopy,
+  makeCopy,
+  putInPlace,
+  syncCopies,
+  takeOut,
+} from './copy.ts'
 import { type Former, type Ledger, type OwnEntry, READ_FOR, readLedger, writeLedger } from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
 import { matcherOf, type Takes } from './pattern.ts'
 import { flipPointer, pointerOf, pointerPath } from './pointer.ts'
+import { isDirectory } from './root.ts'
 import { clearBench, newBench, sweepWorkshop, workshopOf } from './workshop.ts'
 
 export interface Shown {
@@ -42,9 +52,12 @@ export async function showRelease(
   release: Installed | undefined,
   now: number,
 ): Promise<Shown> {
-  insistOnRoot(surface)
-  const before = await readLedger(layout, surface.name)
-  return new Work(layout, surface, before, release, await matcherOf(surface), now).run()
+  const takes = await matcherOf(surface)
+  return onDisk(surface.root, async () => {
+    insistOnRoot(surface)
+    const before = await readLedger(layout, surface.name)
+    return new Work(layout, surface, before, release, takes, now).run()
+  })
 }
 
 /** A root that has gone is not made again: it may be a disk that is not mounted. */
@@ -56,18 +69,21 @@ function insistOnRoot({ root, name }: Surface & { readonly root: string }): void
   })
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-}
-
 /** What a surface shows of a release. */
 export async function entriesShown(surface: Surface, release: Installed): Promise<Map<string, SurfaceEntry>> {
-  return entriesIn(release, surface, await matcherOf(surface))
+  return entriesIn(release, surface.folders, await matcherOf(surface))
 }
 
-function entriesIn({ content }: Installed, { folders }: Surface, takes: Takes): Map<string, SurfaceEntry> {
+function entriesIn(
+  { content }: Installed,
+  folders: readonly Folder[],
+  takes: Takes,
+): Map<string, SurfaceEntry> {
   return entriesOf(content.files, folders, takes, sha256Hex)
 }
+
+/** What is at the place of an entry. */
+type Standing = 'free' | 'ours' | 'taken'
 
 class Work {
   private readonly layout: Layout
@@ -77,6 +93,7 @@ class Work {
   private readonly now: number
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
   private readonly own: Map<string, OwnEntry>
+  private readonly former: readonly Former[]
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
   private readonly kept = new Set<string>()
@@ -97,60 +114,113 @@ class Work {
     this.before = before
     this.release = release
     this.now = now
-    this.wanted = release === undefined ? new Map() : entriesIn(release, surface, takes)
+    this.wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
     this.own = new Map(before.entries)
+    this.former = formerBy(pointerOf(layout, surface.name), release?.directory, before.former, now)
   }
 
   async run(): Promise<Shown> {
     const { layout, surface, release } = this
-    await this.makeFolders()
-    await this.noteIntent()
-    for (const [place, own] of this.before.entries) {
-      if (this.staysInPlace(place, own)) continue
-      await this.takeAway(place, own)
+    try {
+      this.recognize()
+      await this.makeFolders()
+      // Complete before anything moves: on a full disk everything stays as it is.
+      const copies = await this.makeCopies()
+      await this.noteIntent()
+      for (const [place, own] of [...this.own])
+        if (!this.staysInPlace(place, own)) await this.takeAway(place, own)
+      if (release !== undefined && pointerOf(layout, surface.name) !== release.directory)
+        await flipPointer(layout, surface.name, release.directory)
+      for (const entry of this.wanted.values()) {
+        if (surface.by === 'link') await this.placeLink(entry)
+        else await this.placeCopy(entry, copies.get(entry.place))
+      }
+      for (const folder of this.folders()) await syncDirectory(join(surface.root, folder))
+      await this.noteDone()
+    } finally {
+      for (const bench of this.benches.values()) await clearBench(bench)
     }
-    if (release !== undefined && pointerOf(layout, surface.name) !== release.directory)
-      await flipPointer(layout, surface.name, release.directory)
-    for (const entry of this.wanted.values()) {
-      if (surface.by === 'link') await this.placeLink(entry)
-      else await this.placeCopy(entry)
-    }
-    for (const folder of this.folders()) await this.sync(join(surface.root, folder))
-    await this.noteDone()
     await this.sweep()
     return { changed: [...this.changed], shadowed: [...this.shadowed], kept: [...this.kept] }
+  }
+
+  /** Copies that an interrupted run put in their places before it could note them are ours, too. */
+  private recognize(): void {
+    const { makes, entries } = this.before
+    if (makes === undefined) return
+    for (const [place, own] of entries) {
+      const entry = this.entriesMadeOf(makes).get(place)
+      if (entry === undefined || (own.stamps !== undefined && this.standing(place) === 'ours')) continue
+      const { kind, digest } = entry
+      if (isOurCopy(this.surface.root, place, { by: 'copy', kind, digest }, entry))
+        this.own.set(place, describeCopy(this.pathOf(place), entry, makes))
+    }
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
   private async makeFolders(): Promise<void> {
     if (this.release === undefined) return
     for (const folder of this.surface.folders) {
-      const path = join(this.surface.root, folder)
+      const path = this.pathOf(folder)
       await onDisk(path, () => mkdir(path, { recursive: true }))
     }
   }
 
   private folders(): string[] {
-    return this.surface.folders.filter((folder) => isDirectory(join(this.surface.root, folder)))
+    return this.surface.folders.filter((folder) => isDirectory(this.pathOf(folder)))
   }
 
-  private async sync(folder: string): Promise<void> {
-    await onDisk(folder, () => syncDirectory(folder))
+  private pathOf(place: string): string {
+    return join(this.surface.root, place)
+  }
+
+  private standing(place: string): Standing {
+    const path = this.pathOf(place)
+    const own = this.own.get(place)
+    if (onDiskNow(path, () => lstatSync(path, { throwIfNoEntry: false })) === undefined) return 'free'
+    if (own === undefined) return 'taken'
+    const isOurs =
+      own.by === 'link'
+        ? targetOf(path) === own.target
+        : isOurCopy(this.surface.root, place, own, this.entryBefore(place, own))
+    return isOurs ? 'ours' : 'taken'
+  }
+
+  private async makeCopies(): Promise<ReadonlyMap<string, Copy>> {
+    const copies = new Map<string, Copy>()
+    const { surface, release, layout } = this
+    if (surface.by !== 'copy' || release === undefined) return copies
+    const onBenches = new Map<string, SurfaceEntry[]>()
+    for (const entry of this.wanted.values()) {
+      const standing = this.standing(entry.place)
+      if (standing === 'taken' || (standing === 'ours' && this.isUpToDate(entry))) continue
+      const bench = await this.bench(entry.place)
+      copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, bench))
+      onBenches.set(bench, [...(onBenches.get(bench) ?? []), entry])
+    }
+    for (const [bench, entries] of onBenches) await syncCopies(bench, entries)
+    return copies
+  }
+
+  private isUpToDate({ place, digest }: SurfaceEntry): boolean {
+    const own = this.own.get(place)
+    return own?.by === 'copy' && own.digest === digest && own.stamps !== undefined
   }
 
   /** Whatever happens from here on, what was made is known to be ours. */
   private async noteIntent(): Promise<void> {
-    const { layout, surface, before } = this
-    const entries = new Map(before.entries)
+    const { layout, surface, before, release, former } = this
+    const entries = new Map(this.own)
     for (const [place, { kind, digest }] of this.wanted) {
-      if (entries.has(place)) continue
-      entries.set(place, surface.by === 'link' ? this.linkTo(place) : { by: 'copy', kind, digest })
+      if (entries.has(place) || this.standing(place) !== 'free') continue
+      const copy: OwnEntry = { by: 'copy', kind, digest, release: release?.directory }
+      entries.set(place, surface.by === 'link' ? this.linkTo(place) : copy)
     }
-    const { shows: _notAnyMore, ...rest } = before
-    await writeLedger(layout, surface.name, { ...rest, entries, former: this.former() })
+    const makes = surface.by === 'copy' ? release?.directory : undefined
+    await writeLedger(layout, surface.name, { ...before, shows: undefined, makes, entries, former })
   }
 
-  private linkTo(place: string): OwnEntry {
+  private linkTo(place: string): OwnEntry & { readonly target: string } {
     const { kind = 'directory', digest = '', source = place } = this.wanted.get(place) ?? {}
     const target = join(pointerPath(this.layout, this.surface.name), source)
     return { by: 'link', kind, digest, target }
@@ -158,88 +228,72 @@ class Work {
 
   /** Of what goes or changes its kind, nothing may be left when the pointer moves: it would lead nowhere. */
   private staysInPlace(place: string, own: OwnEntry): boolean {
-    if (!this.wanted.has(place) || own.by !== this.surface.by) return false
-    return own.by === 'copy'
-      ? own.kind === this.wanted.get(place)?.kind
-      : own.target === this.linkTo(place).target
+    const wanted = this.wanted.get(place)
+    if (wanted === undefined || own.by !== this.surface.by) return false
+    return own.by === 'copy' ? own.kind === wanted.kind : own.target === this.linkTo(place).target
   }
 
   private async takeAway(place: string, own: OwnEntry): Promise<void> {
-    const path = join(this.surface.root, place)
-    if (own.by === 'link') await removeLink(path, own.target)
-    else if (isOurCopy(this.surface.root, place, own, this.entryBefore(place, own)))
-      await this.takeCopyOut(place, own, await this.bench(place))
+    if (this.standing(place) === 'ours') {
+      if (own.by === 'link') await removeLink(this.pathOf(place), own.target)
+      else await this.takeCopyOut(place, own)
+      this.changed.add(place)
+    }
     this.own.delete(place)
-    this.changed.add(place)
   }
 
-  private async placeLink(entry: SurfaceEntry): Promise<void> {
-    const { place, digest } = entry
-    const { layout } = this
-    const path = join(this.surface.root, place)
+  private async placeLink({ place, digest }: SurfaceEntry): Promise<void> {
+    const path = this.pathOf(place)
     const link = this.linkTo(place)
-    const target = link.target ?? ''
-    const known = this.before.entries.get(place)
-    if (targetOf(path) === target) {
+    if (targetOf(path) === link.target) {
       this.own.set(place, link)
-      if (known?.digest === digest && this.before.shows !== undefined) return
-      await renewLink(layout, path, target)
-    } else if (await addLink(path, target)) {
+      if (this.before.entries.get(place)?.digest === digest && this.before.shows !== undefined) return
+      await renewLink(this.layout, path, link.target, () => this.bench(place))
+    } else if (await addLink(path, link.target)) {
       this.own.set(place, link)
     } else {
-      this.own.delete(place)
-      this.shadowed.add(place)
-      return
+      return this.leave(place)
     }
     this.changed.add(place)
   }
 
-  private async placeCopy(entry: SurfaceEntry): Promise<void> {
-    const { place, digest, kind } = entry
-    const { root } = this.surface
-    const { release } = this
-    if (release === undefined) return
-    const path = join(root, place)
+  private async placeCopy(entry: SurfaceEntry, copy: Copy | undefined): Promise<void> {
+    const { place } = entry
     const own = this.own.get(place)
-    const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined
-    const isOurs = own !== undefined && isThere && isOurCopy(root, place, own, this.entryBefore(place, own))
-    if (isOurs && own.digest === digest && own.stamps !== undefined) {
+    const standing = this.standing(place)
+    if (standing === 'ours' && own !== undefined && this.isUpToDate(entry)) {
       // The same bytes: nobody needs the release any more that they came from.
-      this.own.set(place, { ...own, release: release.directory })
+      this.own.set(place, { ...own, release: this.release?.directory })
       return
     }
-    if (isThere && !isOurs) {
-      this.own.delete(place)
-      this.shadowed.add(place)
-      return
-    }
-    const bench = await this.bench(place)
-    const made = await makeCopy(entry, join(this.layout.releases, release.directory), bench)
-    if (isOurs && kind === 'file') await this.replaceFile(place, own, made)
+    if (standing === 'taken' || copy === undefined) return this.leave(place)
+    if (standing === 'ours' && own?.kind === 'file') await this.replaceFile(place, own, copy)
     else {
-      if (isOurs) await this.takeCopyOut(place, own, bench)
-      if (!(await putInPlace(made, path))) {
-        this.shadowed.add(place)
-        this.own.delete(place)
-        return
-      }
+      if (standing === 'ours' && own !== undefined) await this.takeCopyOut(place, own)
+      if (!(await putInPlace(copy.path, this.pathOf(place)))) return this.leave(place)
     }
-    this.own.set(place, describeCopy(path, entry, release.directory))
+    this.own.set(place, copy.own)
     this.changed.add(place)
   }
 
-  private async replaceFile(place: string, own: OwnEntry, made: string): Promise<void> {
+  /** To whoever has put something there. */
+  private leave(place: string): void {
+    this.own.delete(place)
+    this.shadowed.add(place)
+  }
+
+  private async replaceFile(place: string, own: OwnEntry, { path }: Copy): Promise<void> {
     const { root } = this.surface
     await this.keep(driftOfCopy(root, place, own, this.entryBefore(place, own)), own, root)
-    await onDisk(place, () => rename(made, join(root, place)))
+    await onDisk(place, () => rename(path, this.pathOf(place)))
   }
 
   /** Edits are looked for before, so that a kill loses nothing, and when nobody can reach it by its name any more. */
-  private async takeCopyOut(place: string, own: OwnEntry, bench: string): Promise<void> {
+  private async takeCopyOut(place: string, own: OwnEntry): Promise<void> {
     const { root } = this.surface
     const entry = this.entryBefore(place, own)
     await this.keep(driftOfCopy(root, place, own, entry), own, root)
-    const away = await takeOut(root, place, bench)
+    const away = await takeOut(root, place, await this.bench(place))
     await this.keep(driftOfCopy(away, place, own, entry), own, away)
   }
 
@@ -259,16 +313,17 @@ class Work {
   private entryBefore(place: string, { release, digest }: OwnEntry): SurfaceEntry | undefined {
     const wanted = this.wanted.get(place)
     if (wanted?.digest === digest) return wanted
-    if (release === undefined) return undefined
-    const known = this.madeOf.get(release) ?? this.readEntries(release)
-    this.madeOf.set(release, known)
-    const entry = known.get(place)
+    const entry = release === undefined ? undefined : this.entriesMadeOf(release).get(place)
     return entry?.digest === digest ? entry : undefined
   }
 
-  private readEntries(release: string): ReadonlyMap<string, SurfaceEntry> {
-    const installed = readInstalled(this.layout, release)
-    return installed === undefined ? new Map() : entriesIn(installed, this.surface, () => true)
+  /** Of all folders: the surface may have had others. */
+  private entriesMadeOf(release: string): ReadonlyMap<string, SurfaceEntry> {
+    const installed = this.madeOf.has(release) ? undefined : readInstalled(this.layout, release)
+    const known =
+      this.madeOf.get(release) ?? (installed && entriesIn(installed, FOLDERS, () => true)) ?? new Map()
+    this.madeOf.set(release, known)
+    return known
   }
 
   private async bench(place: string): Promise<string> {
@@ -278,35 +333,40 @@ class Work {
     return bench
   }
 
-  private former(): readonly Former[] {
-    const { shows, former } = this.before
-    const left =
-      shows === undefined || shows.release === this.release?.directory
-        ? former
-        : [...former, { release: shows.release, until: formatInstant(this.now) }]
-    return left.filter(({ until }) => this.now - Date.parse(until) < READ_FOR)
-  }
-
   private async noteDone(): Promise<void> {
-    const { release, before, layout, surface } = this
-    const { shows: _before, waitsSince: _noMore, ...rest } = before
-    const isSame = before.shows !== undefined && before.shows.release === release?.directory
-    const shows = release && {
-      release: release.directory,
-      since: isSame && before.shows !== undefined ? before.shows.since : formatInstant(this.now),
-    }
+    const { release, before, layout, surface, former } = this
+    const isSame = release !== undefined && before.shows?.release === release.directory
+    const since = (isSame && before.shows?.since) || formatInstant(this.now)
     await writeLedger(layout, surface.name, {
-      ...rest,
+      ...before,
       entries: this.own,
+      shows: release && { release: release.directory, since },
+      makes: undefined,
+      former,
       shadowed: [...this.shadowed],
-      former: this.former(),
-      ...(shows === undefined ? {} : { shows }),
+      waitsSince: undefined,
     })
   }
 
+  /** Of a surface that is taken away nothing is left. */
   private async sweep(): Promise<void> {
-    for (const bench of this.benches.values()) await clearBench(bench)
     const workshops = new Set(this.folders().map((folder) => workshopOf(this.surface.root, folder)))
-    for (const workshop of workshops) await sweepWorkshop(workshop, this.now)
+    const reading = this.release === undefined ? 0 : undefined
+    for (const workshop of workshops) await sweepWorkshop(workshop, this.now, reading)
   }
+}
+
+/**
+ * Releases that a surface has shown lately, from the moment on when its pointer leaves `left`.
+ * @param now milliseconds since the epoch
+ */
+function formerBy(
+  left: string | undefined,
+  next: string | undefined,
+  before: readonly Former[],
+  now: number,
+): readonly Former[] {
+  const recent = before.filter(({ until }) => now - Date.parse(until) < READ_FOR)
+  if (left === undefined || left === next) return recent
+  return [...recent.filter(({ release }) => release !== left), { release: left, until: formatInstant(now) }]
 }

@@ -41,15 +41,18 @@ export async function clearBench(bench: string): Promise<void> {
   })
 }
 
-/** Removes what no reader can still be at, and the workshop when it is empty. */
-export async function sweepWorkshop(workshop: string, now: number): Promise<void> {
+/**
+ * Removes what no reader can still be at, and the workshop when it is empty.
+ * @param reading how long somebody may read what was taken out. Milliseconds
+ */
+export async function sweepWorkshop(workshop: string, now: number, reading = READING): Promise<void> {
   await onDisk(workshop, async () => {
     const names = await unlessAbsent(readdir(workshop), [])
     for (const name of names) {
       const [, made] = /^(\d+)-[0-9a-f]{12}$/.exec(name) ?? []
-      const age = now - Number(made)
-      // A time in the future was noted while a clock was wrong.
-      if (made !== undefined && (age > READING || age < 0)) await removeTree(join(workshop, name))
+      // A time far in the future was noted while a clock was wrong.
+      const age = Math.abs(now - Number(made))
+      if (made !== undefined && age >= reading) await removeTree(join(workshop, name))
     }
     await unlessAbsent(rmdir(workshop), undefined).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error
