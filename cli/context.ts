@@ -106,7 +106,7 @@ export async function checkoutConfig(): Promise<PublishConfig | undefined> {
 let found: Promise<Git | undefined> | undefined
 
 /** The checkout we are in, if we are in one. */
-function checkout(): Promise<Git | undefined> {
+export function checkout(): Promise<Git | undefined> {
   found ??= findCheckout()
   return found
 }

@@ -114,6 +114,22 @@ function machineCommands(program: Command): void {
   define(program, 'verify', 're-hash the installed release', async () => (await load()).verify)
     .option('--repair', 'set local edits aside and restore the release')
     .addHelpText('after', examples('skillsctl verify', 'skillsctl verify --repair'))
+  const health = () => import('./commands/doctor.ts')
+  define(
+    program,
+    'doctor',
+    'what is wrong here, and whether agents see it',
+    async () => (await health()).doctor,
+  )
+    .option('--fix', 'mend what can be mended without a person')
+    .option('--all', 'also what is right, and every skill')
+    .addHelpText('after', examples('skillsctl doctor', 'skillsctl doctor --fix', 'skillsctl doctor --all'))
+  define(
+    program,
+    'why <skill>',
+    'which bytes of a skill are active, and why',
+    async () => (await health()).why,
+  ).addHelpText('after', examples('skillsctl why quarterback', 'skillsctl why commands/plan.md --json'))
   define(program, 'history', 'what ran here, when and why', async () => (await load()).history).addHelpText(
     'after',
     examples('skillsctl history'),

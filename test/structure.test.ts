@@ -13,6 +13,7 @@ const BELOW_FLOWS = [
   'src/trust',
   'src/home',
   'src/surfaces',
+  'src/doctor',
 ]
 
 /** Each room with those it may import from (DESIGN §6); its own files always. */
@@ -24,6 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/trust': ['src/core', 'src/disk', 'src/store'],
   'src/home': ['src/core', 'src/disk', 'src/trust'],
   'src/surfaces': ['src/core', 'src/disk', 'src/trust', 'src/home'],
+  'src/doctor': ['src/core', 'src/disk', 'src/trust', 'src/home', 'src/surfaces'],
   'src/flows': [...BELOW_FLOWS],
   src: [...BELOW_FLOWS, 'src/flows'],
   cli: ['src', ...BELOW_FLOWS, 'src/flows'],

@@ -58,6 +58,14 @@ export class Git {
     return { hash: hash.trim(), committedAt: formatInstant(seconds * 1000) }
   }
 
+  /** The newest commit up to this one that changed something at a path, or undefined when this clone cannot tell. */
+  async lastChange(commit: string, path: string): Promise<(Commit & { author: string }) | undefined> {
+    const format = ['-1', '--no-show-signature', '--format=%H%n%ct%n%an']
+    const told = await this.try(['log', ...format, '--end-of-options', commit, '--', `:(top,literal)${path}`])
+    const [hash = '', seconds, author = ''] = told?.trimEnd().split('\n') ?? []
+    return hash === '' ? undefined : { hash, committedAt: formatInstant(Number(seconds) * 1000), author }
+  }
+
   /** Content of a file at a commit, or undefined when it is not there. */
   async fileAt(commit: string, path: string): Promise<string | undefined> {
     return this.try(['show', '--end-of-options', `${commit}:${path}`])

@@ -65,7 +65,7 @@ export interface Exported {
 
 export const EMPTY: Ledger = { entries: new Map(), former: [], shadowed: [] }
 
-function pathOf({ ledgers }: Layout, surface: string): string {
+export function ledgerPath({ ledgers }: Layout, surface: string): string {
   return join(ledgers, `${surface}.json`)
 }
 
@@ -77,7 +77,7 @@ export function ledgerNames({ ledgers }: Layout): string[] {
 
 /** @throws SkillsctlError `corrupt`: without it nobody knows what is ours; `unsupported` for that of a newer skillsctl */
 export async function readLedger(layout: Layout, surface: string): Promise<Ledger> {
-  const path = pathOf(layout, surface)
+  const path = ledgerPath(layout, surface)
   const bytes = await readIfThere(path)
   return bytes === undefined ? EMPTY : parseLedger(bytes.toString('utf8'), path)
 }
@@ -143,13 +143,13 @@ export async function writeLedger(layout: Layout, surface: string, ledger: Ledge
     entries: Object.fromEntries(entries),
     exported: exported && { ...exported, skills: Object.fromEntries(exported.skills) },
   }
-  await writeFileAtomic(pathOf(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
+  await writeFileAtomic(ledgerPath(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
     mode: 0o600,
     via: layout.staging,
   })
 }
 
 export async function removeLedger(layout: Layout, surface: string): Promise<void> {
-  const path = pathOf(layout, surface)
+  const path = ledgerPath(layout, surface)
   await onDisk(path, () => rm(path, { force: true }))
 }

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
@@ -48,14 +48,31 @@ export async function clearBench(bench: string): Promise<void> {
 export async function sweepWorkshop(workshop: string, now: number, reading = READING): Promise<void> {
   await onDisk(workshop, async () => {
     const names = await unlessAbsent(readdir(workshop), [])
-    for (const name of names) {
-      const [, made] = /^(\d+)-[0-9a-f]{12}$/.exec(name) ?? []
-      // A time far in the future was noted while a clock was wrong.
-      const age = Math.abs(now - Number(made))
-      if (made !== undefined && age >= reading) await removeTree(join(workshop, name))
-    }
+    for (const name of names) if (isOld(name, now, reading)) await removeTree(join(workshop, name))
     await unlessAbsent(rmdir(workshop), undefined).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error
     })
   })
+}
+
+function isOld(name: string, now: number, reading = READING): boolean {
+  const [, made] = /^(\d+)-[0-9a-f]{12}$/.exec(name) ?? []
+  // A time far in the future was noted while a clock was wrong.
+  return made !== undefined && Math.abs(now - Number(made)) >= reading
+}
+
+/** Whether a sweep would find something. */
+export function hasOldBenches(workshop: string, now: number): boolean {
+  try {
+    return readdirSync(workshop).some((name) => isOld(name, now))
+  } catch {
+    // Most surfaces have no workshop.
+    return false
+  }
+}
+
+/** Where the work on any of these folders is done, as far as they are there. */
+export function workshopsOf(root: string, folders: readonly string[]): string[] {
+  const there = folders.filter((folder) => existsSync(join(root, folder)))
+  return [...new Set(there.map((folder) => workshopOf(root, folder)))]
 }

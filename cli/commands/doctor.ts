@@ -1,0 +1,99 @@
+/** `doctor` and `why`: from arguments to a flow, from its report to lines. */
+import { formatAge } from '../../src/core/freshness.ts'
+import type { Finding } from '../../src/doctor/finding.ts'
+import type { DoctorReport } from '../../src/flows/doctor.ts'
+import type { Active, WhyOnSurface, WhyReport } from '../../src/flows/why.ts'
+import { readMachineId } from '../../src/home/machine-identity.ts'
+import { hostOf } from '../../src/surfaces/host.ts'
+import type { Verdict } from '../../src/surfaces/verdict.ts'
+import { type Cli, checkout, machineContext } from '../context.ts'
+import { EXIT } from '../exit.ts'
+import type { Result } from '../output.ts'
+import { thisPerson } from './surface.ts'
+
+type Args = readonly string[]
+
+export async function doctor(
+  cli: Cli,
+  _args: Args,
+  { fix = false, all = false }: { fix?: boolean; all?: boolean },
+): Promise<Result> {
+  const { doctor } = await import('../../src/flows/doctor.ts')
+  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId() }
+  const report = await doctor(machineContext(cli), options)
+  const isWell = report.failed.length === 0 && report.findings.every(({ level }) => level !== 'problem')
+  return { data: report, text: doctorLines(report, all), exit: isWell ? EXIT.done : EXIT.failed }
+}
+
+function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
+  const told = findings.filter(({ level }) => level !== 'ok')
+  const summaries = surfaces.flatMap(({ summary, verdicts }) => [
+    summary,
+    ...(all ? verdicts.map((verdict) => `  ${verdict.place}: ${verdictText(verdict)}`) : []),
+  ])
+  return [
+    ...mended.map(({ subject, message }) => `mended: ${subject}: ${message}`),
+    ...failed.map(({ message, subject, hint }) =>
+      ['! could not mend', subject, message, hint].filter(Boolean).join(': '),
+    ),
+    ...(all ? findings : told).map(findingLine),
+    ...summaries,
+    ...(told.length === 0 && summaries.length === 0
+      ? ['nothing is wrong; no agent is shown anything yet']
+      : []),
+  ]
+}
+
+function findingLine({ level, subject, message, hint, fix }: Finding): string {
+  const sign = { problem: '!', note: '-', ok: '+' }[level]
+  const next = fix === undefined || hint?.includes('doctor --fix') === true ? hint : byFix(hint)
+  return `${sign} ${subject}: ${message}${next === undefined || level === 'ok' ? '' : ` (${next})`}`
+}
+
+function byFix(hint: string | undefined): string {
+  return ['skillsctl doctor --fix mends it', ...(hint === undefined ? [] : [hint])].join('; ')
+}
+
+function verdictText({ is, by, because, agent, isVerified }: Verdict): string {
+  const who = agent === undefined ? '' : ` to ${agent}`
+  const how = { visible: '', duplicated: ` with ${by}`, shadowed: ` by ${by}`, invisible: '' }[is]
+  const reason = because === undefined ? '' : ` because ${because}`
+  return `${is}${who}${how}${reason}${isVerified ? '' : ' (not verified)'}`
+}
+
+export async function why(cli: Cli, [skill = '']: Args): Promise<Result> {
+  const { why } = await import('../../src/flows/why.ts')
+  const report = await why(machineContext(cli), skill, { host: hostOf(thisPerson()), git: await checkout() })
+  return { data: report, text: whyLines(report, Date.now()) }
+}
+
+function whyLines(report: WhyReport, now: number): string[] {
+  const { place, channel, pinned, current, surfaces, checkedAt, signedAt } = report
+  const checked =
+    checkedAt === undefined ? 'never' : `${formatAge(Math.max(0, now - Date.parse(checkedAt)))} ago`
+  return [
+    `${place}: ${current?.version ?? 'not in the release that runs'} on ${channel}${pinned ? ', pinned' : ''}`,
+    ...(current === undefined ? [] : originLines(current)),
+    ...surfaces.map((one) => `  ${onSurface(one, current)}`),
+    ...(surfaces.length === 0 ? ['  no agent is shown it: skillsctl surface add claude-code'] : []),
+    `  verified ${checked}, signed ${signedAt ?? 'at no known time'}`,
+  ]
+}
+
+function originLines({ commit, committedAt, lastChange, edited, digest }: Active): string[] {
+  const from = `  from commit ${commit.slice(0, 12)} of ${committedAt}, digest ${digest}`
+  const change =
+    lastChange === undefined
+      ? '  author: not known here; run this inside a clone that has the commit'
+      : `  last changed by ${lastChange.author} in ${lastChange.commit.slice(0, 12)}, ${lastChange.committedAt}`
+  return [from, change, ...(edited.length === 0 ? [] : [`  edited on this machine: ${edited.join(', ')}`])]
+}
+
+function onSurface({ surface, active, since, verdict }: WhyOnSurface, current: Active | undefined): string {
+  if (active === undefined) return `${surface}: not shown there`
+  const same =
+    active.digest === current?.digest ? 'the same bytes' : `${active.version}, digest ${active.digest}`
+  const edited = active.edited.length === 0 ? 'not edited' : `edited: ${active.edited.join(', ')}`
+  const seen = verdict === undefined ? 'not looked at' : verdictText(verdict)
+  return `${surface}: ${same}, since ${since ?? 'an unfinished switch'}, ${edited}; ${seen}`
+}

@@ -1,0 +1,89 @@
+/** The home itself: the release that runs, whose it is, what a killed run has left. */
+import { lstatSync, statSync } from 'node:fs'
+import { isRecorded } from '../home/activation.ts'
+import { findDrift } from '../home/drift.ts'
+import { identityOf, notedIdentity } from '../home/machine-identity.ts'
+import { hasLeftovers } from '../home/staging.ts'
+import { type Finding, Findings, names } from './finding.ts'
+import type { Patient } from './patient.ts'
+
+export function checkRelease({ layout, current, state }: Patient): Finding[] {
+  const findings = new Findings('release')
+  if (current === undefined) {
+    if (state.head === undefined && state.checkedAt !== undefined && nothingAt(layout.current))
+      return findings.note(layout.current, 'nothing was published on this channel yet').all
+    const what = nothingAt(layout.current) ? 'is missing' : 'does not lead to a whole release'
+    return findings.problem(layout.current, what, { hint: 'run: skillsctl pull', fix: 'current' }).all
+  }
+  const drift = findDrift(layout, current)
+  const gone = drift.filter(({ kind }) => kind === 'deleted').map(({ path }) => path)
+  const edited = drift.filter(({ kind }) => kind !== 'deleted').map(({ path }) => path)
+  const hint = 'look: skillsctl verify; set them aside and restore the release: skillsctl verify --repair'
+  if (gone.length > 0) findings.problem(current.version, `files are gone from it: ${names(gone)}`, { hint })
+  if (edited.length > 0) findings.note(current.version, `edited on this machine: ${names(edited)}`, { hint })
+  if (drift.length === 0) findings.ok(current.version, `all ${current.content.files.length} files are there`)
+  return findings.all
+}
+
+function nothingAt(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined
+}
+
+/** Others who may write here could change what agents are told to do. */
+const OTHERS_WRITE = 0o022
+const OWNER_ALL = 0o700
+
+export function checkPermissions({ layout }: Patient): Finding[] {
+  const findings = new Findings('permissions')
+  const { releases, manifests, trust, staging, kept, surfaces, ledgers, leases, root } = layout
+  for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases]) {
+    const info = statSync(path, { throwIfNoEntry: false })
+    if (info === undefined) continue
+    const mode = (info.mode & 0o777).toString(8)
+    if (!info.isDirectory()) {
+      findings.problem(path, 'a file is where a directory belongs', {
+        hint: 'move it away, then: skillsctl pull',
+      })
+    } else if (process.getuid !== undefined && process.getuid() !== 0 && info.uid !== process.getuid()) {
+      findings.problem(path, 'belongs to another user', {
+        hint: `run skillsctl as the user that owns ${root}`,
+      })
+    } else if ((info.mode & OTHERS_WRITE) !== 0) {
+      findings.problem(path, `other users may write here (${mode})`, { fix: 'permissions' })
+    } else if ((info.mode & OWNER_ALL) !== OWNER_ALL) {
+      findings.problem(path, `its owner may not write here (${mode})`, { fix: 'permissions' })
+    }
+  }
+  return findings.all.length > 0 ? findings.all : findings.ok(root, 'only its owner may write there').all
+}
+
+export function checkIdentity({ config, machineId }: Patient): Finding[] {
+  const findings = new Findings('identity')
+  const noted = notedIdentity(config)
+  if (machineId === undefined)
+    return findings.ok(config.machine, 'this system has no id of its own: a copied home would not be noticed')
+      .all
+  if (noted === undefined)
+    return findings.note(config.machine, 'it is not noted yet which machine this home belongs to', {
+      fix: 'identity',
+    }).all
+  if (noted === identityOf(config.machine, machineId))
+    return findings.ok(config.machine, 'is this machine').all
+  return findings.problem(
+    config.machine,
+    'this home was made on another machine: copied, or the system was installed anew',
+    {
+      hint: 'two machines with one id look like one: skillsctl doctor --fix gives this one its own',
+      fix: 'identity',
+    },
+  ).all
+}
+
+export async function checkLeftovers({ layout }: Patient): Promise<Finding[]> {
+  const findings = new Findings('leftovers')
+  if (await hasLeftovers(layout))
+    findings.note(layout.staging, 'a run was killed and left unfinished work', { fix: 'leftovers' })
+  if (!(await isRecorded(layout)))
+    findings.note(layout.history, 'a run was killed before it recorded what it did', { fix: 'leftovers' })
+  return findings.all.length > 0 ? findings.all : findings.ok(layout.staging, 'nothing is left over').all
+}

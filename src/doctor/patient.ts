@@ -1,0 +1,108 @@
+/** What the checks look at: read once, so that all of them speak of the same moment. */
+import { lstatSync, statSync } from 'node:fs'
+import { isError, type SkillsctlError } from '../core/errors.ts'
+import type { Surface, SurfaceEntry } from '../core/surface.ts'
+import type { MachineConfig } from '../home/config.ts'
+import type { Layout } from '../home/layout.ts'
+import { currentDirectory, currentRelease, type Installed, readInstalled } from '../home/releases.ts'
+import type { MachineState } from '../home/state.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import type { Host } from '../surfaces/host.ts'
+import { EMPTY, type Ledger, readLedger } from '../surfaces/ledger.ts'
+import { pointerOf } from '../surfaces/pointer.ts'
+import { entriesShown } from '../surfaces/show.ts'
+import { type Standing, standingOf } from '../surfaces/standing.ts'
+import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
+
+export interface Patient {
+  readonly layout: Layout
+  readonly config: MachineConfig
+  readonly state: MachineState
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly host: Host
+  /** What the operating system calls this machine. */
+  readonly machineId: string | undefined
+  readonly current: Installed | undefined
+  readonly surfaces: readonly Examined[]
+}
+
+export type RootState = 'directory' | 'absent' | 'file' | 'dead link'
+
+/** A surface and what became of it. */
+export interface Examined {
+  readonly surface: Surface
+  /** Undefined for a place that no file reaches. */
+  readonly root: { readonly path: string; readonly is: RootState } | undefined
+  readonly ledger: Ledger
+  /** Why its ledger cannot be read. */
+  readonly unread: SkillsctlError | undefined
+  /** A directory of `releases/`. */
+  readonly pointer: string | undefined
+  /** Directory of `releases/` that `current` names. */
+  readonly wants: string | undefined
+  /** What should be there, of the release that it shows. */
+  readonly entries: ReadonlyMap<string, SurfaceEntry>
+  /** By place, of what should be there. */
+  readonly standings: ReadonlyMap<string, Standing>
+  readonly reading: Reading
+  readonly verdicts: readonly Verdict[]
+}
+
+export async function examine(patient: Omit<Patient, 'surfaces' | 'current'>): Promise<Patient> {
+  const { layout, config, host } = patient
+  const surfaces = surfacesOf(config)
+  const examined: Examined[] = []
+  for (const surface of surfaces) examined.push(await examineSurface(layout, surface, surfaces, host))
+  return { ...patient, current: currentRelease(layout), surfaces: examined }
+}
+
+async function examineSurface(
+  layout: Layout,
+  surface: Surface,
+  surfaces: readonly Surface[],
+  host: Host,
+): Promise<Examined> {
+  const { root: path, name } = surface
+  const read = await readLedger(layout, name).catch((error: unknown) => {
+    if (isError(error)) return error
+    throw error
+  })
+  const ledger = isError(read) ? EMPTY : read
+  const pointer = pointerOf(layout, name)
+  const wants = currentDirectory(layout)
+  const shown = pointer ?? wants
+  const release = shown === undefined ? undefined : readInstalled(layout, shown)
+  const base = { surface, ledger, unread: isError(read) ? read : undefined, pointer, wants }
+  const nothing = { entries: new Map(), standings: new Map(), verdicts: [], reading: NO_READING }
+  if (path === undefined) return { ...base, root: undefined, ...nothing }
+  const root = { path, is: rootState(path) }
+  if (release === undefined || root.is !== 'directory') return { ...base, root, ...nothing }
+  const rooted = { ...surface, root: path }
+  const entries = await entriesShown(surface, release)
+  const standings = new Map(
+    [...entries].map(([place, entry]) => [place, standingOf(path, place, ledger.entries.get(place), entry)]),
+  )
+  const reading = readSurface(rooted, surfaces, host)
+  const verdicts = [...standings].map(([place, standing]) => judge(rooted, place, standing, reading))
+  return { ...base, root, entries, standings, reading, verdicts }
+}
+
+const NO_READING: Reading = { readers: [], settings: undefined }
+
+function rootState(path: string): RootState {
+  try {
+    return statSync(path).isDirectory() ? 'directory' : 'file'
+  } catch {
+    // Not there, in a loop of links, below a file, or not for us to see: either way nothing can be shown.
+    return isLink(path) ? 'dead link' : 'absent'
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
+  }
+}

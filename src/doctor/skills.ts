@@ -1,0 +1,66 @@
+/** The skills themselves: heads that some client refuses, and more text than an agent lists. */
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { headProblems } from '../core/skill-rules.ts'
+import type { Seen } from '../surfaces/scan.ts'
+import { readSkillFile } from '../surfaces/skill-file.ts'
+import { type Finding, Findings } from './finding.ts'
+import type { Examined, Patient } from './patient.ts'
+
+/** Whoever publishes can mend these; what an agent leaves out because of them is told by its verdict. */
+export function checkHeads({ layout, current }: Patient): Finding[] {
+  const findings = new Findings('skill')
+  const files = current?.content.files.filter(({ path }) => /^skills\/[^/]+\/SKILL\.md$/.test(path)) ?? []
+  for (const { path } of files) {
+    const name = basename(join(path, '..'))
+    const { fields, problem } = readHead(join(layout.releases, current?.directory ?? '', path))
+    if (problem !== undefined)
+      findings.note(name, `its SKILL.md ${problem}`, { hint: 'some agents leave it out' })
+    else
+      for (const { field, problem: why, hint } of headProblems(fields, name))
+        findings.note(name, `its ${field} ${why}`, { hint })
+  }
+  return findings.all.length > 0 || files.length === 0
+    ? findings.all
+    : findings.ok('skills', `the heads of all ${files.length} are fine everywhere`).all
+}
+
+function readHead(path: string): ReturnType<typeof readSkillFile> {
+  try {
+    return readSkillFile(readFileSync(path, 'utf8'))
+  } catch {
+    // Gone, or not for us to read: said where the release is looked at.
+    return { fields: {}, body: '', problem: 'cannot be read' }
+  }
+}
+
+/** Names and descriptions of everything that an agent lists, ours or not, against the room it has for them. */
+export function checkListing({ surfaces, host }: Patient): Finding[] {
+  const findings = new Findings('listing')
+  for (const { scan } of readersOf(surfaces)) {
+    const { agent, listing } = scan.rules
+    if (listing === undefined) continue
+    const { total, each, variable = '' } = listing
+    const room = Number(host.person.variables[variable]) || total
+    const listed = [...scan.seen.values()].filter(({ leftOut }) => leftOut === undefined)
+    const size = listed.reduce((sum, one) => sum + lengthOf(one, each), 0)
+    const count = `${listed.length} ${listed.length === 1 ? 'skill' : 'skills'}, ${size} characters`
+    if (size <= room) findings.ok(agent, `lists ${count} of ${room}`)
+    else
+      findings.note(agent, `lists ${room} characters of names and descriptions, and ${count} are there`, {
+        hint: 'it drops the descriptions of those used least: shorten descriptions, or leave some out with --except',
+      })
+  }
+  return findings.all
+}
+
+/** `- name: description`, a line each. */
+function lengthOf({ name, description }: Seen, each: number): number {
+  return name.length + Math.min(description.length, each) + '- : \n'.length
+}
+
+/** Each agent once, whichever of its places are ours. */
+function readersOf(surfaces: readonly Examined[]): Examined['reading']['readers'] {
+  const all = surfaces.flatMap(({ reading }) => reading.readers)
+  return [...new Map(all.map((reader) => [reader.scan.rules.agent, reader])).values()]
+}

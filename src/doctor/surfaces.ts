@@ -1,0 +1,132 @@
+/** Each surface against the ledger: its root, its pointer, what we have made there. */
+import { lstatSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { formatAge } from '../core/freshness.ts'
+import { pointerPath } from '../surfaces/pointer.ts'
+import { hasOldBenches, workshopsOf } from '../surfaces/workshop.ts'
+import { type Finding, Findings, names } from './finding.ts'
+import type { Examined, Patient } from './patient.ts'
+
+export function checkRoots({ surfaces, host }: Patient): Finding[] {
+  const findings = new Findings('root')
+  for (const { surface, root } of surfaces) {
+    if (root === undefined) continue
+    const { path, is } = root
+    const hint = `or forget this surface: skillsctl surface remove ${surface.name}`
+    if (is === 'directory') {
+      findings.ok(path, 'is there')
+      for (const folder of surface.folders)
+        if (isLink(join(path, folder)))
+          findings.note(join(path, folder), 'is a link: some versions of agents do not look through it', {
+            hint: 'a directory of that name is safe everywhere',
+          })
+    } else if (is === 'absent') {
+      const fix = isSafeToMake(path, host.person.directory) ? { fix: 'root' as const } : {}
+      const first = 'fix' in fix ? 'make it again' : 'mount its disk or make it again, then: skillsctl pull'
+      findings.problem(path, 'is gone, so this agent sees nothing', { hint: `${first}; ${hint}`, ...fix })
+    } else {
+      const what =
+        is === 'file' ? 'a file (or an alias) is in its place' : 'a link that leads nowhere is in its place'
+      findings.problem(path, what, { hint: `move it away, then: skillsctl doctor --fix; ${hint}` })
+    }
+  }
+  return findings.all
+}
+
+/** Below the person's own directory, and the directory above it is there: anything else may be a disk that is away. */
+export function isSafeToMake(root: string, person: string): boolean {
+  const below = relative(person, root)
+  const isBelow = below !== '' && !below.startsWith('..') && !below.startsWith('/')
+  return isBelow && lstatSync(dirname(root), { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+}
+
+export function checkLedgers({ surfaces }: Patient): Finding[] {
+  const findings = new Findings('ledger')
+  for (const { surface, unread } of surfaces) {
+    if (unread === undefined) findings.ok(surface.name, 'says what is ours')
+    else if (unread.code === 'unsupported')
+      findings.problem(surface.name, unread.message, { hint: unread.hint })
+    else
+      findings.problem(surface.name, 'its ledger is damaged: nobody knows what is ours there', {
+        hint: 'what leads into the home is recognized, all else is left alone',
+        fix: 'ledger',
+      })
+  }
+  return findings.all
+}
+
+/** What is shown, against what should be; the root and the ledger have been looked at. */
+export function checkEntries(patient: Patient): Finding[] {
+  const findings = new Findings('surface')
+  for (const examined of patient.surfaces) {
+    const { root, unread, wants } = examined
+    if (root?.is !== 'directory' || unread !== undefined || wants === undefined) continue
+    const before = findings.all.length
+    checkSwitch(examined, patient.now, findings)
+    checkPlaces(patient, examined, findings)
+    checkWorkshop(examined, patient.now, findings)
+    if (findings.all.length === before) findings.ok(examined.surface.name, `shows ${examined.pointer}`)
+  }
+  return findings.all
+}
+
+function checkSwitch({ surface, ledger, pointer, wants }: Examined, now: number, findings: Findings): void {
+  const { name } = surface
+  const { shows, waitsSince } = ledger
+  const fix = 'surface'
+  if (shows === undefined || pointer === undefined || shows.release !== pointer) {
+    const what =
+      shows === undefined && pointer === undefined ? 'shows nothing yet' : 'a switch was left half done'
+    findings.problem(name, what, { hint: 'run: skillsctl pull', fix })
+  } else if (pointer !== wants && surface.switch === 'now') {
+    findings.problem(name, `shows ${pointer}, and ${wants} runs`, { hint: 'run: skillsctl pull', fix })
+  } else if (pointer !== wants) {
+    const since =
+      waitsSince === undefined ? '' : `, since ${formatAge(Math.max(0, now - Date.parse(waitsSince)))}`
+    findings.note(name, `shows ${pointer} until its sessions end${since}`, {
+      hint: `${wants} follows when a session begins, or after ${formatAge(surface.maxWait * 1000)}`,
+    })
+  }
+}
+
+function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings): void {
+  const { surface, ledger, entries, standings } = examined
+  const { name } = surface
+  const fix = 'surface'
+  const tell = (places: readonly string[], what: string): void => {
+    if (places.length > 0)
+      findings.problem(name, `${what}: ${names(places)}`, { hint: 'run: skillsctl doctor --fix', fix })
+  }
+  const those = (is: string): string[] =>
+    [...standings].filter(([, standing]) => standing.is === is).map(([place]) => place)
+  tell(those('missing'), 'entries are missing')
+  tell(
+    those('taken').filter((place) => !ledger.shadowed.includes(place)),
+    'something else has taken the place of entries',
+  )
+  tell(
+    [...ledger.entries.keys()].filter((place) => !entries.has(place)),
+    'entries are left of another release',
+  )
+  const pointer = pointerPath(layout, name)
+  tell(
+    [...ledger.entries]
+      .filter(([, { by, target }]) => by === 'link' && target?.startsWith(`${pointer}/`) !== true)
+      .map(([place]) => place),
+    'entries lead elsewhere than into this home',
+  )
+  const edited = [...standings].filter(([, { edits }]) => edits.length > 0).map(([place]) => place)
+  if (edited.length > 0)
+    findings.note(name, `edited on this machine: ${names(edited)}`, {
+      hint: `the next update sets these edits aside in ${layout.kept}`,
+    })
+}
+
+function checkWorkshop({ surface, root }: Examined, now: number, findings: Findings): void {
+  if (root !== undefined && workshopsOf(root.path, surface.folders).some((path) => hasOldBenches(path, now)))
+    findings.note(surface.name, 'copies that were taken out are still there', { fix: 'surface' })
+}

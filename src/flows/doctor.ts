@@ -1,0 +1,87 @@
+/** `skillsctl doctor [--fix]`: what is wrong on this machine, and mending what is ours to mend (SPEC.md, "Doctor"). */
+import type { SkillsctlError } from '../core/errors.ts'
+import { steps } from '../core/events.ts'
+import { type Finding, REMEDIES } from '../doctor/finding.ts'
+import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
+import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
+import { examine, type Patient } from '../doctor/patient.ts'
+import { checkHeads, checkListing } from '../doctor/skills.ts'
+import { checkEntries, checkLedgers, checkRoots } from '../doctor/surfaces.ts'
+import { checkVisibility, summaryOf } from '../doctor/visibility.ts'
+import type { Host } from '../surfaces/host.ts'
+import type { Verdict } from '../surfaces/verdict.ts'
+import { type MachineContext, openMachine } from './machine.ts'
+import { mend } from './mend.ts'
+
+/** Everything that doctor looks at, in the order in which it tells. */
+const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<readonly Finding[]>)[] = [
+  checkPermissions,
+  checkIdentity,
+  checkRelease,
+  checkClock,
+  checkFreshness,
+  checkPin,
+  checkRoots,
+  checkLedgers,
+  checkEntries,
+  checkVisibility,
+  checkHeads,
+  checkListing,
+  checkLeftovers,
+]
+
+export interface DoctorOptions {
+  readonly fix?: boolean
+  readonly host: Host
+  /** What the operating system calls this machine. */
+  readonly machineId: string | undefined
+}
+
+export interface DoctorReport {
+  readonly findings: readonly Finding[]
+  readonly surfaces: readonly SurfaceVerdicts[]
+  /** What `--fix` found and mended. */
+  readonly mended: readonly Finding[]
+  /** Why something could not be mended. */
+  readonly failed: readonly SkillsctlError[]
+}
+
+export interface SurfaceVerdicts {
+  readonly surface: string
+  /** In a line. */
+  readonly summary: string
+  readonly verdicts: readonly Verdict[]
+}
+
+/** @throws SkillsctlError `usage` when this machine has not joined, `corrupt` when nobody can tell what was chosen here */
+export async function doctor(context: MachineContext, options: DoctorOptions): Promise<DoctorReport> {
+  const step = steps('doctor', context.emit, context.clock)
+  const before = await step('look', () => look(context, options))
+  const wanted = REMEDIES.filter((remedy) => before.findings.some(({ fix }) => fix === remedy))
+  if (options.fix !== true || wanted.length === 0) return { ...before, mended: [], failed: [] }
+  const failed = await step('mend', () => mend(context, wanted, options))
+  const after = await step('look', () => look(context, options))
+  const isLeft = ({ check, subject, message }: Finding): boolean =>
+    after.findings.some(
+      (one) =>
+        one.check === check && one.subject === subject && one.message === message && one.level !== 'ok',
+    )
+  const mended = before.findings.filter((finding) => finding.fix !== undefined && !isLeft(finding))
+  return { ...after, mended, failed }
+}
+
+async function look(
+  context: MachineContext,
+  { host, machineId }: DoctorOptions,
+): Promise<Pick<DoctorReport, 'findings' | 'surfaces'>> {
+  const { layout, config, state } = await openMachine(context)
+  const patient = await examine({ layout, config, state, now: context.now(), host, machineId })
+  const findings: Finding[] = []
+  for (const check of CHECKS) findings.push(...(await check(patient)))
+  const surfaces = patient.surfaces.map((examined) => ({
+    surface: examined.surface.name,
+    summary: summaryOf(examined),
+    verdicts: examined.verdicts,
+  }))
+  return { findings, surfaces }
+}

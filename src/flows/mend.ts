@@ -1,0 +1,125 @@
+/** What `doctor --fix` does. Each remedy goes through the flow that does the same thing elsewhere, and may be done twice. */
+import { randomUUID } from 'node:crypto'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { isError, SkillsctlError } from '../core/errors.ts'
+import { onDiskNow } from '../disk/fault.ts'
+import { withLock } from '../disk/lock.ts'
+import type { Remedy } from '../doctor/finding.ts'
+import { isSafeToMake } from '../doctor/surfaces.ts'
+import { requireConfig, writeConfig } from '../home/config.ts'
+import { createHome } from '../home/layout.ts'
+import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
+import { currentDirectory, readInstalled } from '../home/releases.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import type { Host } from '../surfaces/host.ts'
+import { readLedger } from '../surfaces/ledger.ts'
+import { pointerOf } from '../surfaces/pointer.ts'
+import { rebuildLedger } from '../surfaces/rebuild-ledger.ts'
+import { settleSurfaces } from '../surfaces/settle.ts'
+import { entriesShown } from '../surfaces/show.ts'
+import { finishInterrupted } from './activate.ts'
+import { type MachineContext, openMachine } from './machine.ts'
+import { pull } from './pull.ts'
+
+export interface MendOptions {
+  readonly host: Host
+  readonly machineId: string | undefined
+}
+
+/** @returns why something could not be mended; what is mended shows in the next look */
+export async function mend(
+  context: MachineContext,
+  remedies: readonly Remedy[],
+  options: MendOptions,
+): Promise<SkillsctlError[]> {
+  const failed: SkillsctlError[] = []
+  for (const remedy of remedies) {
+    try {
+      await MENDING[remedy](context, options)
+    } catch (error) {
+      if (!isError(error)) throw error
+      failed.push(error)
+    }
+  }
+  return failed
+}
+
+const MENDING: Readonly<Record<Remedy, (context: MachineContext, options: MendOptions) => Promise<void>>> = {
+  permissions: mendPermissions,
+  identity: mendIdentity,
+  current: mendCurrent,
+  ledger: mendLedgers,
+  root: mendRoots,
+  surface: showAgain,
+  hook: async () => {},
+  leftovers: async (context) => {
+    await finishInterrupted(await openMachine(context))
+  },
+}
+
+/** What others may do is taken away, nothing else. */
+async function mendPermissions({ layout }: MachineContext): Promise<void> {
+  for (const path of Object.values(layout)) {
+    const info = onDiskNow(path, () => statSync(path, { throwIfNoEntry: false }))
+    if (info?.isDirectory() === true && path !== layout.current)
+      onDiskNow(path, () => chmodSync(path, (info.mode & ~0o022 & 0o777) | 0o700))
+  }
+}
+
+/** A home that was copied gets an id of its own; one that is older than this note only gets the note. */
+async function mendIdentity({ layout }: MachineContext, { machineId }: MendOptions): Promise<void> {
+  await createHome(layout)
+  await withLock(layout.lock, async () => {
+    const config = await requireConfig(layout)
+    const machine = notedIdentity(config) === undefined ? config.machine : randomUUID()
+    await writeConfig(layout, withIdentity({ ...config, machine }, machineId))
+  })
+}
+
+/** A pull heals from what is on disk before it asks anybody. */
+async function mendCurrent(context: MachineContext): Promise<void> {
+  const { problem } = await pull(context)
+  if (problem !== undefined) throw problem
+}
+
+async function mendLedgers({ layout, now }: MachineContext): Promise<void> {
+  await withLock(layout.lock, async () => {
+    for (const surface of surfacesOf(await requireConfig(layout))) {
+      const { root, name } = surface
+      if (root === undefined || !(await isDamaged(() => readLedger(layout, name)))) continue
+      const shown = pointerOf(layout, name) ?? currentDirectory(layout)
+      const release = shown === undefined ? undefined : readInstalled(layout, shown)
+      const entries = release === undefined ? new Map() : await entriesShown(surface, release)
+      await rebuildLedger(layout, { ...surface, root }, entries, release?.directory, now())
+    }
+  })
+  await showAgain({ layout, now })
+}
+
+async function isDamaged(read: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await read()
+    return false
+  } catch (error) {
+    if (isError(error, 'corrupt')) return true
+    throw error
+  }
+}
+
+async function mendRoots({ layout, now }: MachineContext, { host }: MendOptions): Promise<void> {
+  for (const { root } of surfacesOf(await requireConfig(layout))) {
+    if (root === undefined || !isSafeToMake(root, host.person.directory)) continue
+    onDiskNow(root, () => mkdirSync(root, { recursive: true }))
+  }
+  await showAgain({ layout, now })
+}
+
+/** Also what is right already is looked at entry by entry. A session keeps what it reads. */
+async function showAgain({ layout, now }: Pick<MachineContext, 'layout' | 'now'>): Promise<void> {
+  await withLock(layout.lock, async () => {
+    const surfaces = surfacesOf(await requireConfig(layout))
+    const settled = await settleSurfaces(layout, surfaces, 'asked', now())
+    const problem = settled.find((one) => one.problem !== undefined)?.problem
+    if (problem instanceof SkillsctlError) throw problem
+  })
+}

@@ -1,0 +1,149 @@
+/** `skillsctl why <skill>`: which bytes of it are active, where from, since when, and whether agents see them. */
+import type { Git } from '../archive/git.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import { nearNames } from '../core/near-names.ts'
+import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
+import { type Examined, examine, type Patient } from '../doctor/patient.ts'
+import { type Drift, findDrift } from '../home/drift.ts'
+import { type Installed, listNames, readInstalled } from '../home/releases.ts'
+import type { Host } from '../surfaces/host.ts'
+import type { Verdict } from '../surfaces/verdict.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { type MachineContext, openMachine } from './machine.ts'
+
+export interface WhyReport {
+  /** As in `skills/quarterback`. */
+  readonly place: string
+  readonly channel: string
+  readonly pinned: boolean
+  /** Of what `current` names. */
+  readonly current: Active | undefined
+  readonly surfaces: readonly WhyOnSurface[]
+  readonly checkedAt: string | undefined
+  readonly signedAt: string | undefined
+}
+
+export interface Active {
+  readonly version: string
+  /** Of this entry alone: equal for equal bytes. */
+  readonly digest: string
+  readonly commit: string
+  readonly committedAt: string
+  /** The commit that changed it last; undefined where no clone can tell. */
+  readonly lastChange:
+    | { readonly commit: string; readonly committedAt: string; readonly author: string }
+    | undefined
+  /** Paths below the release, or below the root of the surface. */
+  readonly edited: readonly string[]
+}
+
+export interface WhyOnSurface {
+  readonly surface: string
+  /** Undefined for a surface that leaves it out, or shows nothing yet. */
+  readonly active: Active | undefined
+  readonly since: string | undefined
+  readonly verdict: Verdict | undefined
+}
+
+export interface WhyOptions {
+  readonly host: Host
+  /** The clone that we are in, if we are in one: the author is known to git only. */
+  readonly git: Git | undefined
+}
+
+/**
+ * @param wanted `quarterback`, `skills/quarterback` or `commands/plan.md`
+ * @throws SkillsctlError `absent` for a name that is nowhere
+ */
+export async function why(
+  context: MachineContext,
+  wanted: string,
+  { host, git }: WhyOptions,
+): Promise<WhyReport> {
+  const { layout, config, state } = await openMachine(context)
+  const patient = await examine({ layout, config, state, now: context.now(), host, machineId: undefined })
+  const { current } = patient
+  const inCurrent = current === undefined ? new Map<string, SurfaceEntry>() : everyEntry(current)
+  const onSurfaces = patient.surfaces.flatMap(({ entries }) => [...entries.keys()])
+  const place = find(wanted, [...inCurrent.keys(), ...onSurfaces])
+  if (place === undefined) throw nowhere(patient, wanted, [...inCurrent.keys(), ...onSurfaces])
+  const entry = inCurrent.get(place)
+  const surfaces: WhyOnSurface[] = []
+  for (const examined of patient.surfaces) surfaces.push(await onSurface(patient, examined, place, git))
+  return {
+    place,
+    channel: config.channel,
+    pinned: state.pin !== undefined,
+    current: current && entry && (await active(current, entry, editsIn(patient, current, entry), git)),
+    surfaces,
+    checkedAt: state.checkedAt,
+    signedAt: state.signedAt,
+  }
+}
+
+function everyEntry({ content }: Installed): Map<string, SurfaceEntry> {
+  return entriesOf(content.files, FOLDERS, () => true, sha256Hex)
+}
+
+function find(wanted: string, places: readonly string[]): string | undefined {
+  const text = wanted.replace(/\/+$/, '')
+  const fits = (place: string): boolean => place === text || place.endsWith(`/${text}`)
+  return places.find(fits) ?? places.find((place) => fits(place.replace(/\.md$/, '')))
+}
+
+async function onSurface(
+  patient: Patient,
+  { surface, ledger, pointer, entries, standings, verdicts }: Examined,
+  place: string,
+  git: Git | undefined,
+): Promise<WhyOnSurface> {
+  const entry = entries.get(place)
+  const release = ledger.entries.get(place)?.release ?? pointer
+  const installed = release === undefined ? undefined : readInstalled(patient.layout, release)
+  const known = { surface: surface.name, verdict: verdicts.find((verdict) => verdict.place === place) }
+  if (entry === undefined || installed === undefined) return { ...known, active: undefined, since: undefined }
+  const copied = standings.get(place)?.edits ?? []
+  const edits = surface.by === 'copy' ? copied : editsIn(patient, installed, entry)
+  return { ...known, active: await active(installed, entry, edits, git), since: ledger.shows?.since }
+}
+
+function editsIn({ layout }: Patient, installed: Installed, { source }: SurfaceEntry): Drift[] {
+  const drift = findDrift(layout, installed)
+  return drift.filter(({ path }) => path === source || path.startsWith(`${source}/`))
+}
+
+async function active(
+  { version, content }: Installed,
+  { digest, source }: SurfaceEntry,
+  edits: readonly Drift[],
+  git: Git | undefined,
+): Promise<Active> {
+  const { commit, committedAt } = content.source
+  const change = await git?.lastChange(commit, source)
+  return {
+    version,
+    digest,
+    commit,
+    committedAt,
+    lastChange: change && { commit: change.hash, committedAt: change.committedAt, author: change.author },
+    edited: edits.map(({ path }) => path),
+  }
+}
+
+function nowhere({ layout, current }: Patient, wanted: string, places: readonly string[]): SkillsctlError {
+  const name = (place: string): string => place.slice(place.indexOf('/') + 1)
+  const near = nearNames(wanted, places.map(name))
+  const before = listNames(layout)
+    .filter(({ directory }) => directory !== current?.directory)
+    .map(({ directory }) => readInstalled(layout, directory))
+    .find(
+      (installed) => installed !== undefined && find(wanted, [...everyEntry(installed).keys()]) !== undefined,
+    )
+  const hint =
+    near.length === 0 ? 'see what there is: skillsctl doctor --all' : `did you mean ${near.join(' or ')}?`
+  return new SkillsctlError('absent', 'no release that is active here has a skill of this name', {
+    subject: wanted,
+    found: before && `it was in ${before.version}, which is still on this machine`,
+    hint,
+  })
+}
