@@ -25,7 +25,7 @@ export async function doctor(
   return { data: report, text: doctorLines(report, all), exit: isWell ? EXIT.done : EXIT.failed }
 }
 
-function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
+export function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
   const told = findings.filter(({ level }) => level !== 'ok')
   const summaries = surfaces.flatMap(({ summary, verdicts }) => [
     summary,
@@ -67,7 +67,7 @@ export async function why(cli: Cli, [skill = '']: Args): Promise<Result> {
   return { data: report, text: whyLines(report, Date.now()) }
 }
 
-function whyLines(report: WhyReport, now: number): string[] {
+export function whyLines(report: WhyReport, now: number): string[] {
   const { place, channel, pinned, current, surfaces, checkedAt, signedAt } = report
   const checked =
     checkedAt === undefined ? 'never' : `${formatAge(Math.max(0, now - Date.parse(checkedAt)))} ago`

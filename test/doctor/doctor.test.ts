@@ -1,0 +1,442 @@
+/** Every state that doctor knows is a fixture here, with the line that it says, and with what `--fix` makes of it. */
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { formatInstant } from '../../src/core/parse.ts'
+import { takeLease } from '../../src/surfaces/lease.ts'
+import { createScene, head, NOW, type Scene, SKILLS } from './scene.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+const CLEAN = ['claude-code: 3 of 3 skills visible to Claude Code']
+const OTHER = { ...SKILLS, 'skills/review/SKILL.md': head('review', 'Newer.') }
+const COMMIT = 'b'.repeat(40)
+
+interface Case {
+  readonly state: string
+  readonly breaks: (scene: Scene) => Promise<unknown>
+  /** The line, without the part in parentheses. */
+  readonly says: string
+  /** What is still said after `--fix`: nothing, or what a person has to do. */
+  readonly left?: RegExp
+  readonly presets?: string[]
+  readonly files?: Parameters<typeof createScene>[0]
+  readonly look?: Parameters<Scene['look']>[0]
+  /** A note: nothing is wrong. */
+  readonly isNote?: true
+}
+
+const OURS = '.claude/skills/review'
+
+const MENDED: Case[] = [
+  {
+    state: 'a home in which others may write',
+    breaks: ({ layout }) => chmod(layout.releases, 0o777),
+    says: '! RELEASES: other users may write here (777)',
+  },
+  {
+    state: 'a home that its owner may not write in',
+    breaks: ({ layout }) => chmod(layout.kept, 0o500),
+    says: '! KEPT: its owner may not write here (500)',
+  },
+  {
+    state: 'a home copied from another machine',
+    breaks: async () => {},
+    look: { machineId: 'another machine' },
+    says: '! machine-1: this home was made on another machine: copied, or the system was installed anew',
+  },
+  {
+    state: 'a home that is older than the note of its machine',
+    breaks: async ({ layout }) => {
+      const { identity: _none, ...config } = JSON.parse(await readFile(layout.config, 'utf8'))
+      await writeFile(layout.config, JSON.stringify(config))
+    },
+    says: '- machine-1: it is not noted yet which machine this home belongs to',
+    isNote: true,
+  },
+  {
+    state: 'an entry that somebody removed',
+    breaks: (scene) => unlink(scene.at(OURS)),
+    says: '! claude-code: entries are missing: skills/review',
+  },
+  {
+    state: 'a folder that somebody removed',
+    breaks: (scene) => rm(scene.at('.claude/skills'), { recursive: true }),
+    says: '! claude-code: entries are missing: skills/plan, skills/quarterback, skills/review',
+  },
+  {
+    state: 'an entry of a release that is not shown any more',
+    breaks: async ({ layout, at }) => {
+      const path = join(layout.ledgers, 'claude-code.json')
+      const ledger = JSON.parse(await readFile(path, 'utf8'))
+      const target = join(layout.surfaces, 'claude-code/skills/gone')
+      ledger.entries['skills/gone'] = { ...ledger.entries['skills/plan'], target }
+      await writeFile(path, JSON.stringify(ledger))
+      await symlink(target, at('.claude/skills/gone'))
+    },
+    says: '! claude-code: entries are left of another release: skills/gone',
+  },
+  {
+    state: 'a pointer that is gone',
+    breaks: ({ layout }) => unlink(join(layout.surfaces, 'claude-code')),
+    says: '! claude-code: a switch was left half done',
+  },
+  {
+    state: 'a switch that was killed before it was noted',
+    breaks: async ({ layout }) => {
+      const path = join(layout.ledgers, 'claude-code.json')
+      const { shows: _none, ...ledger } = JSON.parse(await readFile(path, 'utf8'))
+      await writeFile(path, JSON.stringify(ledger))
+    },
+    says: '! claude-code: a switch was left half done',
+  },
+  {
+    state: 'a surface that did not follow',
+    breaks: async (scene) => scene.activate((await scene.install(OTHER, COMMIT)).directory),
+    says: '! claude-code: shows 2026.11.20-3f2a9c1, and 2026.11.20-bbbbbbb runs',
+  },
+  {
+    state: 'a ledger that cannot be read',
+    breaks: ({ layout }) => truncate(join(layout.ledgers, 'claude-code.json'), 40),
+    says: '! claude-code: its ledger is damaged: nobody knows what is ours there',
+  },
+  {
+    state: 'a root that is gone',
+    breaks: (scene) => rm(scene.at('.claude'), { recursive: true }),
+    says: '! PERSON/.claude: is gone, so this agent sees nothing',
+  },
+  {
+    state: 'entries that lead into another home',
+    breaks: async ({ layout, at }) => {
+      const path = join(layout.ledgers, 'claude-code.json')
+      const text = (await readFile(path, 'utf8')).replaceAll(
+        join(layout.surfaces, 'claude-code'),
+        '/old/surfaces/x',
+      )
+      await writeFile(path, text)
+      for (const name of await readdir(at('.claude/skills'))) {
+        await unlink(at('.claude/skills', name))
+        await symlink(`/old/surfaces/x/skills/${name}`, at('.claude/skills', name))
+      }
+    },
+    says: '! claude-code: entries lead elsewhere than into this home: skills/plan, skills/quarterback, skills/review',
+  },
+  {
+    state: 'work that a killed run has left',
+    breaks: async ({ layout }) => {
+      const run = join(layout.staging, 'run-1-000000000000')
+      await mkdir(run)
+      await writeFile(
+        join(run, 'owner.json'),
+        JSON.stringify({ pid: 2 ** 22 + 1, started: '1', machine: await here() }),
+      )
+    },
+    says: '- STAGING: a run was killed and left unfinished work',
+    isNote: true,
+  },
+  {
+    state: 'an activation that was killed before it was recorded',
+    breaks: ({ layout }) => unlink(layout.history),
+    says: '- HISTORY: a run was killed before it recorded what it did',
+    isNote: true,
+  },
+  {
+    state: 'copies that were taken out long ago',
+    breaks: async ({ at }) =>
+      mkdir(at('.claude/.skillsctl', `${NOW - DAY}-0123456789ab`), { recursive: true }),
+    says: '- claude-code: copies that were taken out are still there',
+    isNote: true,
+  },
+]
+
+const TOLD: Case[] = [
+  {
+    state: 'something of the person in the place of an entry',
+    breaks: async (scene) => {
+      await unlink(scene.at(OURS))
+      await scene.write(`${OURS}/SKILL.md`, head('review'))
+    },
+    says: '! claude-code: skills/review: shadowed by PERSON/.claude/skills/review',
+    left: /skillsctl surface adopt skills\/review/,
+  },
+  {
+    state: 'a file in the place of the root',
+    breaks: async (scene) => {
+      await rename(scene.at('.claude'), scene.at('away'))
+      await scene.write('.claude', '')
+    },
+    says: '! PERSON/.claude: a file (or an alias) is in its place',
+    left: /move it away, then: skillsctl doctor --fix/,
+  },
+  {
+    state: 'a link that leads nowhere in the place of the root',
+    breaks: async (scene) => {
+      await rename(scene.at('.claude'), scene.at('away'))
+      await symlink('/nowhere', scene.at('.claude'))
+    },
+    says: '! PERSON/.claude: a link that leads nowhere is in its place',
+    left: /move it away/,
+  },
+  {
+    state: 'a skills folder that is a link',
+    breaks: async (scene) => {
+      await rename(scene.at('.claude/skills'), scene.at('skills'))
+      await symlink(scene.at('skills'), scene.at('.claude/skills'))
+    },
+    says: '- PERSON/.claude/skills: is a link: some versions of agents do not look through it',
+    left: /a directory of that name/,
+    isNote: true,
+  },
+  {
+    state: 'a clock that is behind',
+    breaks: ({ know }) => know({ signedAt: formatInstant(NOW + 2 * DAY) }),
+    says: '! clock: the repository was signed 2 days in the future',
+    left: /set this machine's clock/,
+  },
+  {
+    state: 'a clock that went back',
+    breaks: ({ know }) => know({ checkedAt: formatInstant(NOW + DAY / 2) }),
+    says: '! clock: the last check was 12 h in the future',
+    left: /set this machine's clock/,
+  },
+  {
+    state: 'a machine that has not asked for days',
+    breaks: ({ know }) => know({ checkedAt: formatInstant(NOW - 4 * DAY) }),
+    says: '! stable: not checked for 4 days',
+    left: /skillsctl pull/,
+  },
+  {
+    state: 'a repository that nobody renews',
+    breaks: ({ know }) => know({ signedAt: formatInstant(NOW - 5 * DAY) }),
+    says: '! stable: was last signed 5 days ago: a frozen mirror, or nobody renews',
+    left: /skillsctl renew/,
+  },
+  {
+    state: 'a signature that has expired',
+    breaks: ({ know }) => know({ expiresAt: formatInstant(NOW - DAY) }),
+    says: '! stable: the signature of the repository expired at 2026-11-20T12:00:00Z',
+    left: /skillsctl renew/,
+  },
+  {
+    state: 'a check that failed',
+    breaks: ({ know }) =>
+      know({ problem: { code: 'unreachable', message: 'no answer', at: formatInstant(NOW) } }),
+    says: '! stable: the last check failed at 2026-11-21T12:00:00Z: unreachable, no answer',
+    left: /skillsctl pull/,
+  },
+  {
+    state: 'a pin',
+    breaks: ({ know, release }) => know({ pin: { version: release.version, manifest: release.manifest } }),
+    says: '- 2026.11.20-3f2a9c1: this machine is pinned to it: updates wait',
+    left: /skillsctl unpin/,
+    isNote: true,
+  },
+  {
+    state: 'an update that is not installed',
+    breaks: ({ know }) => know({ head: { version: '2026.11.21-ccccccc', manifest: 'c'.repeat(64) } }),
+    says: '- 2026.11.21-ccccccc: is available',
+    left: /skillsctl pull/,
+    isNote: true,
+  },
+  {
+    state: 'a release with a local edit',
+    breaks: async ({ layout, release }) => {
+      const path = join(layout.releases, release.directory, 'skills/plan/SKILL.md')
+      await chmod(path, 0o644)
+      await writeFile(path, `${head('plan')}more\n`)
+    },
+    says: '- 2026.11.20-3f2a9c1: edited on this machine: skills/plan/SKILL.md',
+    left: /skillsctl verify --repair/,
+    isNote: true,
+  },
+  {
+    state: 'a release of which a file is gone',
+    breaks: ({ layout, release }) =>
+      unlink(join(layout.releases, release.directory, 'skills/quarterback/scripts/run.sh')),
+    says: '! 2026.11.20-3f2a9c1: files are gone from it: skills/quarterback/scripts/run.sh',
+    left: /skillsctl verify --repair/,
+  },
+  {
+    state: 'a surface that waits for a session',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      takeLease(scene.layout, {
+        id: 's',
+        surface: 'claude-code',
+        release: scene.release.directory,
+        since: NOW,
+      })
+      await scene.activate((await scene.install(OTHER, COMMIT)).directory)
+    },
+    says: '- claude-code: shows 2026.11.20-3f2a9c1 until its sessions end',
+    left: /follows when a session begins/,
+    isNote: true,
+  },
+  {
+    state: 'a policy that lets only plugins bring skills',
+    breaks: ({ system }) =>
+      system('etc/claude-code/managed-settings.d/10.json', '{"strictPluginOnlyCustomization": ["skills"]}'),
+    says: '! claude-code: skills/plan, skills/quarterback, skills/review: invisible to Claude Code because strictPluginOnlyCustomization in SYSTEM/etc/claude-code/managed-settings.d/10.json lets only plugins bring skills',
+    left: /strictPluginOnlyCustomization/,
+  },
+  {
+    state: 'a skill of the administrator of the same name',
+    breaks: ({ system }) => system('etc/claude-code/.claude/skills/plan/SKILL.md', head('plan')),
+    says: '! claude-code: skills/plan: shadowed to Claude Code by SYSTEM/etc/claude-code/.claude/skills/plan',
+    left: /rename or remove the other one/,
+  },
+  {
+    state: 'a skill that the person switched off',
+    breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": {"plan": "off"}}'),
+    says: '- claude-code: skills/plan: invisible to Claude Code because skillOverrides in PERSON/.claude/settings.json says off',
+    left: /skillOverrides/,
+    isNote: true,
+  },
+  {
+    state: 'a skill of which only the name is listed',
+    breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": {"plan": "name-only"}}'),
+    says: '- claude-code: skills/plan: skillOverrides in PERSON/.claude/settings.json says name-only',
+    left: /name-only/,
+    isNote: true,
+  },
+  {
+    state: 'settings that are no JSON',
+    breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": '),
+    says: '- PERSON/.claude/settings.json: these settings cannot be read: whether they hide anything is not verified',
+    left: /not verified/,
+    isNote: true,
+  },
+  {
+    state: 'a shell in which Claude Code reads no skills',
+    breaks: async () => {},
+    look: { variables: { CLAUDE_CODE_SIMPLE: '1' } },
+    says: '- claude-code: skills/plan, skills/quarterback, skills/review: invisible to Claude Code because CLAUDE_CODE_SIMPLE is set in this environment',
+    left: /CLAUDE_CODE_SIMPLE/,
+    isNote: true,
+  },
+  {
+    state: 'more text than Claude Code lists',
+    files: Object.fromEntries(
+      Array.from({ length: 9 }, (_, index) => [
+        `skills/s${index}/SKILL.md`,
+        head(`s${index}`, 'x'.repeat(1000)),
+      ]),
+    ),
+    breaks: async () => {},
+    says: '- Claude Code: lists 8000 characters of names and descriptions, and 9 skills, 9063 characters are there',
+    left: /shorten descriptions/,
+    isNote: true,
+  },
+  {
+    state: 'a name that some agents refuse',
+    files: { 'skills/plan/SKILL.md': head('Plan') },
+    breaks: async () => {},
+    says: '- plan: its name may have lower-case letters (a-z), digits and single hyphens between them only',
+    left: /choose another name/,
+    isNote: true,
+  },
+  {
+    state: 'a skill without a head',
+    files: { 'skills/plan/SKILL.md': '# plan\n' },
+    breaks: async () => {},
+    says: '- plan: its SKILL.md has no head between two lines of ---',
+    left: /some agents leave it out/,
+    isNote: true,
+  },
+  {
+    state: 'a skill that Codex leaves out',
+    files: { 'skills/plan/SKILL.md': '# plan\n' },
+    presets: ['agents'],
+    breaks: ({ at }) => mkdir(at('.codex')),
+    says: '! agents: skills/plan: invisible to Codex because its SKILL.md has no head between two lines of ---',
+    left: /invisible to Codex/,
+  },
+  {
+    state: 'two surfaces that Cursor reads both',
+    presets: ['claude-code', 'agents'],
+    breaks: ({ at }) => mkdir(at('.cursor')),
+    says: '- agents: skills/plan, skills/quarterback, skills/review: duplicated to Cursor with PERSON/.claude/skills (not verified)',
+    left: /leave it out of one of the two/,
+    isNote: true,
+  },
+  {
+    state: 'a copy that somebody edited',
+    presets: [],
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { by: 'copy' })
+      await writeFile(scene.at(OURS, 'SKILL.md'), `${head('review')}mine\n`)
+    },
+    says: '- claude-code: edited on this machine: skills/review',
+    left: /sets these edits aside/,
+    isNote: true,
+  },
+]
+
+async function here(): Promise<string> {
+  const { ownIdentity } = await import('../../src/disk/process-identity.ts')
+  return ownIdentity().machine
+}
+
+function filled(text: string, { layout, person, host }: Scene): string {
+  const paths = {
+    PERSON: person,
+    SYSTEM: host.root,
+    RELEASES: layout.releases,
+    STAGING: layout.staging,
+    HISTORY: layout.history,
+    KEPT: layout.kept,
+  }
+  return text.replace(
+    /[A-Z]{4,}(?=[:/])/g,
+    (name) => Object.entries(paths).find(([key]) => key === name)?.[1] ?? name,
+  )
+}
+
+function isSaid(lines: readonly string[], line: string): boolean {
+  return lines.some((one) => one === line || one.startsWith(`${line} (`) || one.startsWith(`${line}, since`))
+}
+
+describe('doctor', () => {
+  it('finds nothing wrong where nothing is', async () => {
+    const scene = await createScene()
+    expect(await scene.lines()).toEqual(CLEAN)
+    expect((await scene.look()).findings.filter(({ level }) => level !== 'ok')).toEqual([])
+  })
+
+  it.each(MENDED)('mends $state', async ({ breaks, says, look, isNote, files, presets }) => {
+    const scene = await createScene(files, presets)
+    await breaks(scene)
+    const line = filled(says, scene)
+    const lines = await scene.lines(look)
+    expect(lines.find((one) => isSaid([one], line)) ?? lines).toContain('skillsctl doctor --fix')
+    const { findings } = await scene.look(look)
+    expect(findings.some(({ level }) => level === 'problem')).toBe(isNote !== true)
+    const mended = await scene.look({ ...look, fix: true })
+    expect(mended.failed).toEqual([])
+    expect(mended.mended.length).toBeGreaterThan(0)
+    expect(await scene.lines(look)).toEqual(CLEAN)
+    expect((await scene.look({ ...look, fix: true })).mended).toEqual([])
+  })
+
+  it.each(TOLD)('tells of $state', async ({ breaks, says, left, look, isNote, files, presets }) => {
+    const scene = await createScene(files, presets)
+    await breaks(scene)
+    const line = filled(says, scene)
+    await scene.look({ ...look, fix: true })
+    const lines = await scene.lines(look)
+    if (!isSaid(lines, line)) expect(lines).toContain(line)
+    expect(lines.join('\n')).toMatch(left ?? /$^/)
+    const { findings } = await scene.look(look)
+    expect(findings.some(({ level }) => level === 'problem')).toBe(isNote !== true)
+  })
+})
