@@ -134,10 +134,11 @@ function machineCommands(program: Command): void {
     'after',
     examples('skillsctl history'),
   )
+  program.commandsGroup('Where agents look:')
   surfaceCommands(program)
   sessionCommands(program)
-  runCommands(program)
   exportCommand(program)
+  runCommands(program)
 }
 
 function exportCommand(program: Command): void {

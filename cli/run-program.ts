@@ -8,7 +8,7 @@ export function runCommands(program: Command): void {
   define(
     program,
     `${RUN} <command...>`,
-    'run a command on a fresh release that stays to its end',
+    'run a command on one fresh release',
     async () => (await import('./commands/run.ts')).run,
   )
     .addOption(
@@ -32,7 +32,7 @@ export function runCommands(program: Command): void {
   define(
     program,
     'after-switch',
-    'a command of yours for after each switch: show or set it',
+    'a command of yours to run after a switch',
     async () => (await import('./commands/after-switch.ts')).afterSwitch,
   )
     .option('--set <command>', 'a line for sh -c')

@@ -30,7 +30,7 @@ function readHead(path: string): ReturnType<typeof readSkillFile> {
     return readSkillFile(readFileSync(path, 'utf8'))
   } catch {
     // Gone, or not for us to read: said where the release is looked at.
-    return { fields: {}, body: '', problem: 'cannot be read' }
+    return { fields: {}, head: '', body: '', problem: 'cannot be read' }
   }
 }
 
