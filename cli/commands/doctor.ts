@@ -1,7 +1,7 @@
 /** `doctor` and `why`: from arguments to a flow, from its report to lines. */
 import { formatAge } from '../../src/core/freshness.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
-import type { DoctorReport } from '../../src/flows/doctor.ts'
+import type { DoctorReport, HookKeeper } from '../../src/flows/doctor.ts'
 import type { Active, WhyOnSurface, WhyReport } from '../../src/flows/why.ts'
 import { readMachineId } from '../../src/home/machine-identity.ts'
 import { hostOf } from '../../src/surfaces/host.ts'
@@ -19,11 +19,14 @@ export async function doctor(
   { fix = false, all = false }: { fix?: boolean; all?: boolean },
 ): Promise<Result> {
   const { doctor } = await import('../../src/flows/doctor.ts')
-  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId() }
-  const report = await doctor(machineContext(cli), options)
+  const context = machineContext(cli)
+  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId(), hooks: NO_HOOKS }
+  const report = await doctor(context, options)
   const isWell = report.failed.length === 0 && report.findings.every(({ level }) => level !== 'problem')
   return { data: report, text: doctorLines(report, all), exit: isWell ? EXIT.done : EXIT.failed }
 }
+
+const NO_HOOKS: HookKeeper = { find: async () => ({ is: 'unsupported' }), install: async () => {} }
 
 export function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
   const told = findings.filter(({ level }) => level !== 'ok')

@@ -13,6 +13,7 @@ import { pointerOf } from '../surfaces/pointer.ts'
 import { entriesShown } from '../surfaces/show.ts'
 import { type Standing, standingOf } from '../surfaces/standing.ts'
 import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
+import type { HookStanding } from './hook.ts'
 
 export interface Patient {
   readonly layout: Layout
@@ -23,6 +24,8 @@ export interface Patient {
   readonly host: Host
   /** What the operating system calls this machine. */
   readonly machineId: string | undefined
+  /** By surface. */
+  readonly hooks: ReadonlyMap<string, HookStanding>
   readonly current: Installed | undefined
   readonly surfaces: readonly Examined[]
 }

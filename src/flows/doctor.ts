@@ -3,11 +3,13 @@ import type { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { type Finding, REMEDIES } from '../doctor/finding.ts'
 import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
+import { checkHooks, type HookStanding } from '../doctor/hook.ts'
 import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
 import { examine, type Patient } from '../doctor/patient.ts'
 import { checkHeads, checkListing } from '../doctor/skills.ts'
 import { checkEntries, checkLedgers, checkRoots } from '../doctor/surfaces.ts'
 import { checkVisibility, summaryOf } from '../doctor/visibility.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Host } from '../surfaces/host.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { type MachineContext, openMachine } from './machine.ts'
@@ -24,14 +26,22 @@ const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<reado
   checkRoots,
   checkLedgers,
   checkEntries,
+  checkHooks,
   checkVisibility,
   checkHeads,
   checkListing,
   checkLeftovers,
 ]
 
+/** The hooks in the settings of agents. */
+export interface HookKeeper {
+  find(surface: string): Promise<HookStanding>
+  install(surface: string): Promise<void>
+}
+
 export interface DoctorOptions {
   readonly fix?: boolean
+  readonly hooks: HookKeeper
   readonly host: Host
   /** What the operating system calls this machine. */
   readonly machineId: string | undefined
@@ -72,10 +82,13 @@ export async function doctor(context: MachineContext, options: DoctorOptions): P
 
 async function look(
   context: MachineContext,
-  { host, machineId }: DoctorOptions,
+  { host, machineId, hooks: keeper }: DoctorOptions,
 ): Promise<Pick<DoctorReport, 'findings' | 'surfaces'>> {
   const { layout, config, state } = await openMachine(context)
-  const patient = await examine({ layout, config, state, now: context.now(), host, machineId })
+  const hooks = new Map<string, HookStanding>()
+  for (const { name, root } of surfacesOf(config))
+    if (root !== undefined) hooks.set(name, await keeper.find(name))
+  const patient = await examine({ layout, config, state, now: context.now(), host, machineId, hooks })
   const findings: Finding[] = []
   for (const check of CHECKS) findings.push(...(await check(patient)))
   const surfaces = patient.surfaces.map((examined) => ({

@@ -11,20 +11,17 @@ import { createHome } from '../home/layout.ts'
 import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
 import { currentDirectory, readInstalled } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
-import type { Host } from '../surfaces/host.ts'
 import { readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 import { rebuildLedger } from '../surfaces/rebuild-ledger.ts'
 import { settleSurfaces } from '../surfaces/settle.ts'
 import { entriesShown } from '../surfaces/show.ts'
 import { finishInterrupted } from './activate.ts'
+import type { DoctorOptions } from './doctor.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { pull } from './pull.ts'
 
-export interface MendOptions {
-  readonly host: Host
-  readonly machineId: string | undefined
-}
+type MendOptions = Pick<DoctorOptions, 'host' | 'machineId' | 'hooks'>
 
 /** @returns why something could not be mended; what is mended shows in the next look */
 export async function mend(
@@ -51,7 +48,7 @@ const MENDING: Readonly<Record<Remedy, (context: MachineContext, options: MendOp
   ledger: mendLedgers,
   root: mendRoots,
   surface: showAgain,
-  hook: async () => {},
+  hook: mendHooks,
   leftovers: async (context) => {
     await finishInterrupted(await openMachine(context))
   },
@@ -112,6 +109,14 @@ async function mendRoots({ layout, now }: MachineContext, { host }: MendOptions)
     onDiskNow(root, () => mkdirSync(root, { recursive: true }))
   }
   await showAgain({ layout, now })
+}
+
+/** Where one is needed, or there is an old one. */
+async function mendHooks({ layout }: MachineContext, { hooks }: MendOptions): Promise<void> {
+  for (const { name, root, switch: moves } of surfacesOf(await requireConfig(layout))) {
+    const { is } = root === undefined ? { is: 'unsupported' } : await hooks.find(name)
+    if (is === 'other' || (is === 'none' && moves === 'session')) await hooks.install(name)
+  }
 }
 
 /** Also what is right already is looked at entry by entry. A session keeps what it reads. */

@@ -61,7 +61,8 @@ export async function why(
   { host, git }: WhyOptions,
 ): Promise<WhyReport> {
   const { layout, config, state } = await openMachine(context)
-  const patient = await examine({ layout, config, state, now: context.now(), host, machineId: undefined })
+  const unasked = { machineId: undefined, hooks: new Map() }
+  const patient = await examine({ layout, config, state, now: context.now(), host, ...unasked })
   const { current } = patient
   const inCurrent = current === undefined ? new Map<string, SurfaceEntry>() : everyEntry(current)
   const onSurfaces = patient.surfaces.flatMap(({ entries }) => [...entries.keys()])

@@ -13,9 +13,10 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatInstant } from '../../src/core/parse.ts'
 import { takeLease } from '../../src/surfaces/lease.ts'
-import { createScene, head, NOW, type Scene, SKILLS } from './scene.ts'
+import { createScene, head, linesOf, NOW, type Scene, SKILLS } from './scene.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 const CLEAN = ['claude-code: 3 of 3 skills visible to Claude Code']
@@ -130,6 +131,18 @@ const MENDED: Case[] = [
       }
     },
     says: '! claude-code: entries lead elsewhere than into this home: skills/plan, skills/quarterback, skills/review',
+  },
+  {
+    state: 'a surface that waits for sessions, and no hook that tells of them',
+    breaks: (scene) => scene.surface('claude-code', { switch: 'session' }),
+    says: '! claude-code: waits for sessions to end, and no hook tells of them',
+  },
+  {
+    state: 'the hook of another installation',
+    breaks: async (scene) => {
+      scene.hook = { ...scene.hook, is: 'other' }
+    },
+    says: '! PERSON/.claude/settings.json: the hook is that of another installation of skillsctl',
   },
   {
     state: 'work that a killed run has left',
@@ -270,6 +283,7 @@ const TOLD: Case[] = [
     state: 'a surface that waits for a session',
     breaks: async (scene) => {
       await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { ...scene.hook, is: 'installed' }
       takeLease(scene.layout, {
         id: 's',
         surface: 'claude-code',
@@ -281,6 +295,62 @@ const TOLD: Case[] = [
     says: '- claude-code: shows 2026.11.20-3f2a9c1 until its sessions end',
     left: /follows when a session begins/,
     isNote: true,
+  },
+  {
+    state: 'a hook that a policy keeps from running',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { ...scene.hook, is: 'installed' }
+      await scene.system('etc/claude-code/managed-settings.json', '{"allowManagedHooksOnly": true}')
+    },
+    says: '! claude-code: its hook does not run: allowManagedHooksOnly in SYSTEM/etc/claude-code/managed-settings.json',
+    left: /ask whoever keeps that file/,
+  },
+  {
+    state: 'settings in which nobody can tell whether the hook is there',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      const problem = new SkillsctlError('corrupt', 'this is not JSON')
+      scene.hook = { ...scene.hook, is: 'unreadable', problem }
+    },
+    says: '! PERSON/.claude/settings.json: whether the hook is there cannot be told: this is not JSON',
+    left: /mend these settings/,
+  },
+  {
+    state: 'an agent without hooks whose surface waits for sessions',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { is: 'unsupported' }
+    },
+    says: '- claude-code: its agent tells nobody when a session ends: it moves 24 h late',
+    left: /--switch now/,
+    isNote: true,
+  },
+  {
+    state: 'a root that is gone with its disk, perhaps',
+    presets: [],
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { root: join(scene.host.root, 'disk/agent') })
+      await rm(join(scene.host.root, 'disk'), { recursive: true })
+    },
+    says: '! SYSTEM/disk/agent: is gone, so this agent sees nothing',
+    left: /mount its disk/,
+  },
+  {
+    state: 'a ledger of a newer skillsctl',
+    breaks: ({ layout }) =>
+      writeFile(join(layout.ledgers, 'claude-code.json'), '{"format":"skillsctl-ledger/2"}'),
+    says: '! claude-code: this surface was managed by another version of skillsctl',
+    left: /install a newer skillsctl/,
+  },
+  {
+    state: 'a file where a directory of the home belongs',
+    breaks: async ({ layout }) => {
+      await rm(layout.leases, { recursive: true })
+      await writeFile(layout.leases, '')
+    },
+    says: '! LEASES: a file is where a directory belongs',
+    left: /move it away/,
   },
   {
     state: 'a policy that lets only plugins bring skills',
@@ -395,6 +465,7 @@ function filled(text: string, { layout, person, host }: Scene): string {
     STAGING: layout.staging,
     HISTORY: layout.history,
     KEPT: layout.kept,
+    LEASES: layout.leases,
   }
   return text.replace(
     /[A-Z]{4,}(?=[:/])/g,
@@ -402,41 +473,43 @@ function filled(text: string, { layout, person, host }: Scene): string {
   )
 }
 
-function isSaid(lines: readonly string[], line: string): boolean {
-  return lines.some((one) => one === line || one.startsWith(`${line} (`) || one.startsWith(`${line}, since`))
+function isSaid(line: string, says: string): boolean {
+  return line === says || line.startsWith(`${says} (`) || line.startsWith(`${says}, since`)
+}
+
+function isWell({ findings }: { findings: readonly { level: string }[] }): boolean {
+  return findings.every(({ level }) => level !== 'problem')
 }
 
 describe('doctor', () => {
   it('finds nothing wrong where nothing is', async () => {
-    const scene = await createScene()
-    expect(await scene.lines()).toEqual(CLEAN)
-    expect((await scene.look()).findings.filter(({ level }) => level !== 'ok')).toEqual([])
+    const report = await (await createScene()).look()
+    expect(linesOf(report)).toEqual(CLEAN)
+    expect(report.findings.filter(({ level }) => level !== 'ok')).toEqual([])
   })
 
   it.each(MENDED)('mends $state', async ({ breaks, says, look, isNote, files, presets }) => {
     const scene = await createScene(files, presets)
     await breaks(scene)
-    const line = filled(says, scene)
-    const lines = await scene.lines(look)
-    expect(lines.find((one) => isSaid([one], line)) ?? lines).toContain('skillsctl doctor --fix')
-    const { findings } = await scene.look(look)
-    expect(findings.some(({ level }) => level === 'problem')).toBe(isNote !== true)
-    const mended = await scene.look({ ...look, fix: true })
-    expect(mended.failed).toEqual([])
-    expect(mended.mended.length).toBeGreaterThan(0)
-    expect(await scene.lines(look)).toEqual(CLEAN)
-    expect((await scene.look({ ...look, fix: true })).mended).toEqual([])
+    const broken = await scene.look(look)
+    const lines = linesOf(broken)
+    expect(lines.find((line) => isSaid(line, filled(says, scene))) ?? lines).toContain(
+      'skillsctl doctor --fix',
+    )
+    expect(isWell(broken)).toBe(isNote === true)
+    const { failed, mended } = await scene.look({ ...look, fix: true })
+    expect({ failed, mended: mended.length > 0 }).toEqual({ failed: [], mended: true })
+    const again = await scene.look({ ...look, fix: true })
+    expect({ lines: linesOf(again), mended: again.mended }).toEqual({ lines: CLEAN, mended: [] })
   })
 
   it.each(TOLD)('tells of $state', async ({ breaks, says, left, look, isNote, files, presets }) => {
     const scene = await createScene(files, presets)
     await breaks(scene)
-    const line = filled(says, scene)
-    await scene.look({ ...look, fix: true })
-    const lines = await scene.lines(look)
-    if (!isSaid(lines, line)) expect(lines).toContain(line)
-    expect(lines.join('\n')).toMatch(left ?? /$^/)
-    const { findings } = await scene.look(look)
-    expect(findings.some(({ level }) => level === 'problem')).toBe(isNote !== true)
+    const report = await scene.look({ ...look, fix: true })
+    const lines = linesOf(report)
+    const line = lines.find((one) => isSaid(one, filled(says, scene)))
+    expect(line ?? lines).toMatch(left ?? /$^/)
+    expect(isWell(report)).toBe(isNote === true)
   })
 })

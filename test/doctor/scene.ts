@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import { doctorLines } from '../../cli/commands/doctor.ts'
 import { formatInstant } from '../../src/core/parse.ts'
 import { withLock } from '../../src/disk/lock.ts'
+import type { HookStanding } from '../../src/doctor/hook.ts'
 import { type DoctorReport, doctor } from '../../src/flows/doctor.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
 import { addSurface, type SurfaceOptions } from '../../src/flows/surface.ts'
@@ -57,8 +58,8 @@ export interface Scene {
     machineId?: string
     variables?: Record<string, string>
   }): Promise<DoctorReport>
-  /** What a person reads. */
-  lines(options?: Parameters<Scene['look']>[0]): Promise<string[]>
+  /** What is in the settings of the agents. */
+  hook: HookStanding
 }
 
 export async function createScene(files: Files = SKILLS, presets = ['claude-code']): Promise<Scene> {
@@ -114,9 +115,19 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
     surface: async (preset, options = {}) => {
       await addSurface(context, preset, options, host.person)
     },
+    hook: { is: 'none', path: join(person, '.claude/settings.json') },
     look: ({ fix = false, machineId = HERE, variables = {} } = {}) =>
-      doctor(context, { fix, machineId, host: { ...host, person: { ...host.person, variables } } }),
-    lines: async (options) => doctorLines(await scene.look(options), false),
+      doctor(context, {
+        fix,
+        machineId,
+        host: { ...host, person: { ...host.person, variables } },
+        hooks: {
+          find: async () => scene.hook,
+          install: async () => {
+            scene.hook = { ...scene.hook, is: 'installed' }
+          },
+        },
+      }),
   }
   await scene.activate(release.directory)
   await scene.know({
@@ -126,6 +137,11 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
   })
   for (const preset of presets) await scene.surface(preset)
   return scene
+}
+
+/** What a person reads. */
+export function linesOf(report: DoctorReport): string[] {
+  return doctorLines(report, false)
 }
 
 async function put(path: string, content: string): Promise<void> {

@@ -1,0 +1,57 @@
+/** The hook through which an agent tells when its sessions begin and end: surfaces that wait for sessions live by it. */
+import type { SkillsctlError } from '../core/errors.ts'
+import { formatAge } from '../core/freshness.ts'
+import { type Finding, Findings } from './finding.ts'
+import type { Examined, Patient } from './patient.ts'
+
+/** `other`: there is one of ours, but not as it would be installed now. `unsupported`: this agent knows no hooks. */
+export interface HookStanding {
+  readonly is: 'installed' | 'other' | 'none' | 'unsupported' | 'unreadable'
+  /** The settings of the agent. */
+  readonly path?: string | undefined
+  readonly problem?: SkillsctlError | undefined
+}
+
+export function checkHooks({ surfaces, hooks }: Patient): Finding[] {
+  const findings = new Findings('hook')
+  for (const examined of surfaces) {
+    const standing = hooks.get(examined.surface.name)
+    if (examined.root?.is === 'directory' && standing !== undefined) checkHook(findings, examined, standing)
+  }
+  return findings.all
+}
+
+function checkHook(findings: Findings, { surface, reading }: Examined, standing: HookStanding): void {
+  const { name, maxWait } = surface
+  const { is, path = name, problem } = standing
+  const isNeeded = surface.switch === 'session'
+  const fix = 'hook'
+  const blocked = reading.settings?.noHooks
+  if (is === 'unreadable') {
+    const what = `whether the hook is there cannot be told: ${problem?.message}`
+    if (isNeeded) findings.problem(path, what, { hint: 'mend these settings, then: skillsctl doctor --fix' })
+    else findings.note(path, what)
+  } else if (is === 'unsupported') {
+    if (isNeeded)
+      findings.note(
+        name,
+        `its agent tells nobody when a session ends: it moves ${formatAge(maxWait * 1000)} late`,
+        {
+          hint: 'skillsctl surface add --switch now follows at once; skillsctl run holds it for one command',
+        },
+      )
+  } else if (is === 'other') {
+    findings.problem(path, 'the hook is that of another installation of skillsctl', { fix })
+  } else if (is === 'none' && isNeeded) {
+    findings.problem(name, 'waits for sessions to end, and no hook tells of them', {
+      hint: `skillsctl surface hook ${name} --install`,
+      fix,
+    })
+  } else if (is === 'installed' && blocked !== undefined) {
+    const what = `its hook does not run: ${blocked.value} in ${blocked.path}`
+    if (isNeeded) findings.problem(name, what, { hint: 'ask whoever keeps that file, or: --switch now' })
+    else findings.note(name, what)
+  } else if (is === 'installed') {
+    findings.ok(name, `its hook is in ${path}`)
+  }
+}
