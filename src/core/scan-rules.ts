@@ -28,6 +28,8 @@ export interface ScanRules {
   readonly reads: readonly Place[]
   /** Directories below a place that may hold a SKILL.md: 0 is the place itself. */
   readonly depth: { readonly from: number; readonly to: number }
+  /** After this many directories of one place it is known to give up; the scan does in any case. */
+  readonly givesUpAt?: number
   readonly skipsDotNames: boolean
   /** Which links it follows. */
   readonly follows: { readonly directories: boolean; readonly files: boolean }
@@ -102,6 +104,7 @@ export const SCAN_RULES: readonly ScanRules[] = [
       { at: { linux: '/etc/codex/skills', darwin: '/etc/codex/skills' } },
     ],
     depth: { from: 0, to: 6 },
+    givesUpAt: 2000,
     skipsDotNames: true,
     follows: { directories: true, files: false },
     countsOnce: true,

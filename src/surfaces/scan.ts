@@ -64,7 +64,7 @@ function resolve(rules: ScanRules, found: readonly Seen[]): Seen[] {
 
 function walk(rules: ScanRules, place: string): { seen: Seen[]; isComplete: boolean } {
   const seen: Seen[] = []
-  const visited = new Set<string>()
+  const visited = new Set([realOf(place) ?? place])
   const queue = [{ path: place, depth: 0 }]
   let isComplete = true
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

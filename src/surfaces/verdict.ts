@@ -90,7 +90,10 @@ function judgeBy(
   }
   // A folder of skills, for an agent that looks deeper.
   const found = seen.get(path) ?? [...seen.keys()].some((one) => one.startsWith(`${path}/`))
-  if (found === false) return { place, is: 'invisible', because: absence(scan), agent, isVerified: true }
+  if (found === false) {
+    const isKnown = scan.isComplete || rules.givesUpAt !== undefined
+    return { place, is: 'invisible', because: absence(scan), agent, isVerified: isKnown }
+  }
   const plain: Verdict = {
     place,
     is: 'visible',
@@ -115,7 +118,7 @@ function judgeBy(
 }
 
 function absence({ isComplete }: Scan): string {
-  return isComplete ? 'it has no SKILL.md' : 'there are more than 2,000 directories, and agents give up'
+  return isComplete ? 'it has no SKILL.md' : 'there are more than 2,000 directories, at which agents give up'
 }
 
 /** What settings make of a skill that would be listed. */
