@@ -1,5 +1,6 @@
 /** `skillsctl surface …`: where agents look. */
 import { type Command, Option } from 'commander'
+import { PRESETS } from '../src/core/surface.ts'
 import { define, examples, list, parseAge } from './define.ts'
 
 export function surfaceCommands(program: Command): void {
@@ -29,8 +30,9 @@ export function surfaceCommands(program: Command): void {
     .addOption(
       new Option('--max-wait <age>', 'longest wait for sessions to end (default: 24h)').argParser(parseAge),
     )
-    .addOption(list('--only <pattern>', 'only these entries (repeatable)'))
-    .addOption(list('--except <pattern>', 'not these entries (repeatable)'))
+    .addOption(list('--only <pattern>', "only these entries (repeatable; '' for all)"))
+    .addOption(list('--except <pattern>', "not these entries (repeatable; '' for none)"))
+    .addHelpText('after', presets())
     .addHelpText(
       'after',
       examples(
@@ -57,4 +59,12 @@ export function surfaceCommands(program: Command): void {
   )
     .option('--on <surface>', 'default: wherever it is shadowed')
     .addHelpText('after', examples('skillsctl surface adopt quarterback'))
+}
+
+function presets(): string {
+  const rows = [
+    ...PRESETS.map(({ name, agents }) => [name, agents]),
+    ['custom', 'any other place: give --as and --root'],
+  ]
+  return `\nPresets:\n${rows.map(([name = '', agents]) => `  ${name.padEnd(15)} ${agents}`).join('\n')}`
 }

@@ -59,7 +59,7 @@ function foldersFrom(names: readonly string[]): SurfaceOptions['folders'] {
   })
 }
 
-export function addLines({ surface, isNew, settled }: SurfaceReport): string[] {
+export function addLines({ surface, isNew, settled, entries }: SurfaceReport): string[] {
   const { name, root, by, preset } = surface
   if (root === undefined) {
     return [
@@ -69,7 +69,9 @@ export function addLines({ surface, isNew, settled }: SurfaceReport): string[] {
   const way = by === 'copy' ? 'copies' : 'links'
   const first = `${isNew ? 'added' : 'changed'} ${name}: ${way} in ${root}`
   if (settled === undefined) return [first, '  nothing is installed yet: skillsctl pull fills it']
-  return [first, ...settledLines([settled])]
+  const fitsNothing = entries === 0 && settled.outcome === 'moved' && settled.shown?.shadowed.length === 0
+  const hint = fitsNothing ? ['  ! nothing of this release fits: look at --folder, --only and --except'] : []
+  return [first, ...settledLines([settled]), ...hint]
 }
 
 export async function listAll(cli: Cli): Promise<Result> {

@@ -93,7 +93,7 @@ export function checkSurfaceName(name: string): string {
   if (NAME.test(name)) return name
   throw new SkillsctlError('usage', 'this is not a name for a surface', {
     subject: name,
-    expected: 'lower-case letters, digits and hyphens, 40 at most',
+    expected: 'a lower-case letter, then lower-case letters, digits and hyphens, 40 at most',
   })
 }
 

@@ -49,6 +49,8 @@ export interface SurfaceReport {
   readonly isNew: boolean
   /** Undefined as long as nothing is installed, and for a place that no file reaches. */
   readonly settled: Settled | undefined
+  /** What it shows now. */
+  readonly entries: number
 }
 
 /**
@@ -81,7 +83,8 @@ export async function addSurface(
       if (known === undefined) await undo(layout, surface, now())
       throw settled.problem
     }
-    return { surface, isNew: known === undefined, settled }
+    const { entries } = await readLedger(layout, name)
+    return { surface, isNew: known === undefined, settled, entries: entries.size }
   })
 }
 
@@ -141,6 +144,7 @@ function surfaceFrom(
       hint: `choose another name with --as, or first: skillsctl surface remove ${known.name}`,
     })
   }
+  if (preset !== CUSTOM && preset.root === undefined) insistOnNoPlace(preset, options)
   const root = options.root ?? known?.root ?? rootOf(preset, person)
   if (preset === CUSTOM && (root === undefined || (options.name === undefined && known === undefined))) {
     throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
@@ -155,9 +159,33 @@ function surfaceFrom(
     by: options.by ?? known?.by ?? 'link',
     switch: options.switch ?? known?.switch ?? 'now',
     maxWait: options.maxWait ?? known?.maxWait ?? MAX_WAIT,
-    only: options.only ?? known?.only ?? [],
-    except: options.except ?? known?.except ?? [],
+    only: patterns(options.only) ?? known?.only ?? [],
+    except: patterns(options.except) ?? known?.except ?? [],
   }
+}
+
+function insistOnNoPlace({ agents }: Preset, { name: _, ...options }: SurfaceOptions): void {
+  if (Object.values(options).every((value) => value === undefined)) return
+  throw new SkillsctlError(
+    'usage',
+    'no file reaches this place, so that there is nothing to choose but a name',
+    {
+      subject: agents,
+      hint: 'make bundles to upload with: skillsctl export --all --zip',
+    },
+  )
+}
+
+const LONGEST_PATTERN = 1000
+
+/** An empty one takes back what was chosen before. */
+function patterns(chosen: readonly string[] | undefined): readonly string[] | undefined {
+  const long = chosen?.find((pattern) => pattern.length > LONGEST_PATTERN)
+  if (long === undefined) return chosen?.filter((pattern) => pattern !== '')
+  throw new SkillsctlError('usage', 'this is too long for a pattern', {
+    subject: `${long.slice(0, 40)}…`,
+    expected: `${LONGEST_PATTERN} characters at most`,
+  })
 }
 
 /** Takes away what we have made there, and nothing else. */
@@ -248,9 +276,11 @@ export async function adopt(
   const surfaces = on === undefined ? surfacesOf(config) : [requireSurface(config, on)]
   return withLock(layout.lock, async () => {
     const adopted: Adopted[] = []
+    const known: string[] = []
     for (const surface of surfaces) {
       const { root, name } = surface
       const { shadowed } = await readLedger(layout, name)
+      known.push(...shadowed)
       const places = shadowed.filter((place) => place === wanted || place.endsWith(`/${wanted}`))
       if (root === undefined || places.length === 0) continue
       for (const place of places) {
@@ -261,7 +291,7 @@ export async function adopt(
       const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
       if (settled?.problem !== undefined) throw settled.problem
     }
-    if (adopted.length === 0) throw shadowedNowhere(wanted)
+    if (adopted.length === 0) throw shadowedNowhere(wanted, known)
     return adopted
   })
 }
@@ -270,9 +300,11 @@ function absent(error: unknown): undefined {
   if (!isError(error, 'absent')) throw error
 }
 
-function shadowedNowhere(subject: string): SkillsctlError {
+function shadowedNowhere(subject: string, shadowed: readonly string[]): SkillsctlError {
+  const names = shadowed.flatMap((place) => [place, place.slice(place.indexOf('/') + 1)])
+  const near = nearMisses(subject, new Set(names))
   return new SkillsctlError('absent', 'nothing is in the way of an entry of this name', {
     subject,
-    hint: 'see what is: skillsctl surface list',
+    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what is: skillsctl surface list',
   })
 }

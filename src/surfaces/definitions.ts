@@ -1,6 +1,7 @@
 /** The surfaces that a person chose for this machine: a field of `config.json`. */
 import { SkillsctlError } from '../core/errors.ts'
-import { list } from '../core/parse.ts'
+import { nearMisses } from '../core/near-misses.ts'
+import { list, object } from '../core/parse.ts'
 import { findPreset, parseSurface, type Surface } from '../core/surface.ts'
 import { type MachineConfig, requireConfig, writeConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
@@ -17,10 +18,15 @@ export function requireSurface(config: Pick<MachineConfig, 'raw'>, name: string)
   const surfaces = surfacesOf(config)
   const surface = surfaces.find((one) => one.name === name)
   if (surface !== undefined) return surface
+  const names = surfaces.map((one) => one.name)
+  const near = findPreset(name) === undefined ? nearMisses(name, names) : []
   throw new SkillsctlError('absent', 'this machine has no such surface', {
     subject: name,
-    expected: surfaces.map((one) => one.name).join(', ') || 'none yet',
-    hint: `add it with: skillsctl surface add ${findPreset(name)?.name ?? '<preset>'}`,
+    expected: names.join(', ') || 'none yet',
+    hint:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}?`
+        : `add it with: skillsctl surface add ${findPreset(name)?.name ?? '<preset>'}`,
   })
 }
 
@@ -33,8 +39,11 @@ export async function writeSurface(
   const config = await requireConfig(layout)
   const raw = list(config.raw['surfaces'] ?? [], 'config.surfaces', 1000)
   const isIt = (value: unknown): boolean => parseSurface(value, 'config.surfaces[]').name === name
-  const known = raw.find(isIt)
-  const others = raw.filter((value) => !isIt(value))
-  const surfaces = surface === undefined ? others : [...others, { ...(known ?? {}), ...surface }]
+  const changed = (before: unknown): readonly unknown[] =>
+    surface === undefined ? [] : [{ ...object(before, 'config.surfaces[]'), ...surface }]
+  // One that is changed keeps its place in the list.
+  const surfaces = raw.some(isIt)
+    ? raw.flatMap((value) => (isIt(value) ? changed(value) : [value]))
+    : [...raw, ...changed({})]
   await writeConfig(layout, { ...config, raw: { ...config.raw, surfaces } })
 }
