@@ -155,17 +155,19 @@ async function note(
   { version }: Installed,
   chosen: ReadonlyMap<string, SurfaceEntry>,
 ): Promise<string[]> {
-  const manual = surfacesOf(await requireConfig(layout)).filter(({ root }) => root === undefined)
-  if (manual.length === 0) return []
+  const unreached = async (): Promise<string[]> =>
+    surfacesOf(await requireConfig(layout)).flatMap(({ name, root }) => (root === undefined ? [name] : []))
+  if ((await unreached()).length === 0) return []
   const digests = [...chosen].map(([name, { digest }]): [string, string] => [name, digest])
-  await withLock(layout.lock, async () => {
+  return withLock(layout.lock, async () => {
     await createSurfaceRooms(layout)
-    for (const { name } of manual) {
-      const ledger = await readLedger(layout, name)
+    const surfaces = await unreached()
+    for (const surface of surfaces) {
+      const ledger = await readLedger(layout, surface)
       const skills = new Map([...(ledger.exported?.skills ?? []), ...digests])
       const exported = { release: version, at: formatInstant(now()), skills }
-      await writeLedger(layout, name, { ...ledger, exported })
+      await writeLedger(layout, surface, { ...ledger, exported })
     }
+    return surfaces
   })
-  return manual.map(({ name }) => name)
 }

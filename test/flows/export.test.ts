@@ -105,6 +105,15 @@ describe('an export', () => {
     expect(await contents(layout.root)).toEqual(before)
   })
 
+  it('makes the bytes that it has always made, on every machine, Node and version of ours', async () => {
+    const { export: run } = await scene()
+    const { exported } = await run('all')
+    expect(exported.map(({ sha256 }) => sha256)).toEqual([
+      'e083a58ac0e18b80faf669d001aa79942b82da9e74fa12fceda31916ca4e6d01',
+      '2a6b8b401c2d51146dcf7bbc32a1165b7023980062056420f2984717ad1bb1ec',
+    ])
+  })
+
   it('leaves a file that is the same alone, and replaces one that is not', async () => {
     const { update, output, export: run } = await scene()
     await run('all')
