@@ -73,6 +73,9 @@ describe('--json', () => {
     expect(await object('session begin', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
     expect(await object('session list', [])).toMatchObject({ sessions: [{ id: 'one' }] })
     expect(await object('session end', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
+    expect(await object('why', ['review'])).toMatchObject({ place: 'skills/review' })
+    expect(await object('doctor', [])).toMatchObject({ findings: expect.any(Array), mended: [] })
+    expect(await object('after-switch', [])).toEqual({ afterSwitch: null })
     expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
       outcome: 'moved',
@@ -102,7 +105,8 @@ describe('--json', () => {
         ? [command.name()]
         : command.commands.map((sub) => `${command.name()} ${sub.name()}`),
     )
-    expect([...used].sort()).toEqual(all.sort())
+    // Whatever `run` prints is of the command that it runs.
+    expect([...used, 'run'].sort()).toEqual(all.sort())
   })
 
   it('prints exactly one object when it fails, with the code, and nothing on stderr', async () => {
