@@ -51,7 +51,7 @@ function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
       cleanDir: true,
       // Asked for by groups that leave the dependencies of their modules where they are.
       strictExecutionOrder: true,
-      codeSplitting: { groups, includeDependenciesRecursively: false },
+      codeSplitting: groups && { groups, includeDependenciesRecursively: false },
       // Smaller files compile faster; names stay, for stack traces.
       minify: { compress: false, mangle: false, codegen: true },
     },
@@ -77,8 +77,8 @@ await build([
     { name: 'contents', generateBundle: writeContents },
   ]),
   bundle('ci', 'ci/publish.ts', 'cjs'),
-  // All that it always needs in one file, and what moves a surface in another.
-  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], []),
+  // All in one file: each further one would be waited for.
+  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], false),
   bundle('src', 'src/index.ts', 'esm'),
 ])
 

@@ -59,6 +59,22 @@ export function surfaceCommands(program: Command): void {
   )
     .option('--on <surface>', 'default: wherever it is shadowed')
     .addHelpText('after', examples('skillsctl surface adopt quarterback'))
+  define(
+    surface,
+    'hook <name>',
+    'have the agent tell when its sessions begin and end',
+    async () => (await load()).hook,
+  )
+    .option('--install', "add the hook to the agent's settings, or bring it up to date")
+    .option('--remove', 'take it out again')
+    .addHelpText(
+      'after',
+      examples(
+        'skillsctl surface hook claude-code',
+        'skillsctl surface hook claude-code --install',
+        'skillsctl surface hook claude-code --remove',
+      ),
+    )
 }
 
 function presets(): string {

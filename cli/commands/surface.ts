@@ -5,9 +5,11 @@ import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
 import { FOLDERS, findPreset } from '../../src/core/surface.ts'
 import type { ExportStatus, SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
+import type { HookReport } from '../../src/flows/surface-hook.ts'
 import type { Person } from '../../src/surfaces/root.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, settledLines } from '../describe.ts'
+import { hookProgram } from '../hook-program.ts'
 import type { Result } from '../output.ts'
 
 type Args = readonly string[]
@@ -131,4 +133,33 @@ export async function adoptEntry(cli: Cli, [entry = '']: Args, { on }: { on?: st
     ({ surface, place, kept }) => `${surface}: ${place} is of the release now; yours is in ${kept}`,
   )
   return { data: { adopted }, text }
+}
+
+export async function hook(
+  cli: Cli,
+  [name = '']: Args,
+  { install = false, remove = false }: { install?: boolean; remove?: boolean },
+): Promise<Result> {
+  if (install && remove)
+    throw new SkillsctlError('usage', 'a hook is installed or removed, not both', {
+      subject: '--install --remove',
+    })
+  const { findHook, installHook, removeHook } = await import('../../src/flows/surface-hook.ts')
+  const context = machineContext(cli)
+  const program = hookProgram(context.layout)
+  const report = install
+    ? await installHook(context, name, program)
+    : remove
+      ? await removeHook(context, name)
+      : await findHook(context, name, program)
+  return { data: report, text: [hookLine(report)] }
+}
+
+function hookLine({ surface, path, hook, changed }: HookReport): string {
+  const install = `skillsctl surface hook ${surface} --install`
+  if (hook === 'installed') return `${surface}: the hook is ${changed ? '' : 'already '}in ${path}`
+  if (hook === 'other') return `${surface}: an older hook is in ${path}; bring it up to date with: ${install}`
+  return changed
+    ? `${surface}: the hook is out of ${path}`
+    : `${surface}: no hook in ${path}; add it with: ${install}`
 }

@@ -11,6 +11,13 @@ import { type Fields, integer, list, object, optional, string } from './parse.ts
 export const FOLDERS = ['skills', 'commands', 'agents', 'prompts'] as const
 export type Folder = (typeof FOLDERS)[number]
 
+/** Where an agent is told to call our hook, in the shape of Claude Code's settings. */
+export interface HookSettings {
+  /** Below the root. */
+  readonly file: string
+  readonly events: readonly string[]
+}
+
 export interface Preset {
   readonly name: string
   /** Who reads it, for people. */
@@ -20,6 +27,8 @@ export interface Preset {
   /** Relative to the person's home directory; undefined for a place that no file reaches. */
   readonly root?: string | undefined
   readonly folders: readonly Folder[]
+  /** Of an agent that can tell us when its sessions begin and end. */
+  readonly hook?: HookSettings | undefined
 }
 
 /** `../shared/AGENTS.md` §1 is where these come from; SPEC.md says which facts each row relies on. */
@@ -30,6 +39,7 @@ export const PRESETS: readonly Preset[] = [
     variable: { name: 'CLAUDE_CONFIG_DIR', below: '' },
     root: '.claude',
     folders: ['skills', 'commands', 'agents'],
+    hook: { file: 'settings.json', events: ['SessionStart', 'SessionEnd'] },
   },
   {
     name: 'agents',

@@ -188,15 +188,34 @@ function patterns(chosen: readonly string[] | undefined): readonly string[] | un
   })
 }
 
-/** Takes away what we have made there, and nothing else. */
+/** Takes away what we have made there, the hook of its agent included, and nothing else. */
 export async function removeSurface(context: MachineContext, name: string): Promise<Shown> {
   const { layout, now } = context
   const surface = requireSurface(await requireConfig(layout), name)
+  await removeHookOf(context, surface)
   return withLock(layout.lock, async () => {
     const shown = await takeAway(layout, surface, now())
     await forget(layout, name)
     return shown
   })
+}
+
+/** A hook that stays in settings nobody can read does no harm: it finds no surface, and says nothing. */
+async function removeHookOf(context: MachineContext, { name, preset, root }: Surface): Promise<void> {
+  if (findPreset(preset)?.hook === undefined || root === undefined || !existsSync(root)) return
+  try {
+    const { removeHook } = await import('./surface-hook.ts')
+    await removeHook(context, name)
+  } catch (error) {
+    if (!isError(error)) throw error
+    const { message, subject } = error
+    context.emit({
+      flow: 'surfaces',
+      step: 'hook',
+      status: 'warning',
+      message: `the hook in the agent's settings stays: ${[message, subject].filter(Boolean).join(': ')}`,
+    })
+  }
 }
 
 export interface SurfaceStatus {
