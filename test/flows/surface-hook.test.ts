@@ -1,0 +1,244 @@
+import { chmod, lstat, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { replaceFile } from '../../src/disk/replace-file.ts'
+import { removeSurface } from '../../src/flows/surface.ts'
+import { findHook, installHook, removeHook } from '../../src/flows/surface-hook.ts'
+import { hookCommand } from '../../src/surfaces/hook-command.ts'
+import { withHooks, withoutHooks } from '../../src/surfaces/settings-text.ts'
+import { execute } from '../support/cli.ts'
+import { createSurfaceHome, type SurfaceHome } from '../support/surface-home.ts'
+import { temporaryDirectory } from '../support/team.ts'
+
+const NAME = 'claude-code'
+const PROGRAM = { node: '/opt/node/bin/node', program: '/opt/skillsctl/dist/hook/main.cjs' }
+const OTHER_NODE = { ...PROGRAM, node: '/opt/node-22/bin/node' }
+const MINE = '{ "type": "command", "command": "say hello" }'
+
+async function withSettings(text?: string): Promise<SurfaceHome & { path: string; read(): Promise<string> }> {
+  const home = await createSurfaceHome()
+  const path = join(await home.add(), 'settings.json')
+  if (text !== undefined) await writeFile(path, text)
+  return { ...home, path, read: () => readFile(path, 'utf8') }
+}
+
+/** Settings as people and programs write them. */
+const SETTINGS: readonly [name: string, text: string][] = [
+  ['empty', '{}'],
+  ['empty, with a line end', '{}\n'],
+  ['empty, over two lines', '{\n}\n'],
+  ['in one line', '{"model":"opus","env":{"A":"1"}}'],
+  ['indented by two', '{\n  "model": "opus",\n  "permissions": {\n    "allow": ["a", "b"]\n  }\n}\n'],
+  ['indented by tabs, without a last line end', '{\n\t"model": "opus"\n}'],
+  ['with CRLF', '{\r\n    "model": "opus"\r\n}\r\n'],
+  ['oddly formatted', '{ "a" : [1,\n2 ,3],\n\n"z":{}  ,"b": null\n   }'],
+  ['with no hooks in it', '{\n  "hooks": {}\n}\n'],
+  ['with an empty list of hooks', '{\n  "hooks": { "SessionStart": [] },\n  "model": "opus"\n}\n'],
+  [
+    'with hooks of the person',
+    `{\n  "hooks": {\n    "SessionStart": [\n      { "hooks": [ ${MINE} ] }\n    ],\n    "Stop": []\n  }\n}\n`,
+  ],
+  [
+    'with hooks of the person on a line',
+    `{"hooks":{"SessionEnd":[{"hooks":[${MINE}]}]},"x":"\u{1f3c8} é"}\n`,
+  ],
+  ['with hooks twice, of which the last counts', '{"hooks":{"Stop":[]},"hooks":{}}'],
+]
+
+describe('a hook', () => {
+  test.each(SETTINGS)(
+    'in settings %s is there once, everything else as it was, and gone without a trace',
+    async (_name, text) => {
+      const home = await withSettings(text)
+      expect(await installHook(home.context, NAME, PROGRAM)).toMatchObject({
+        hook: 'installed',
+        changed: true,
+      })
+      const installed = await home.read()
+      const before = JSON.parse(text)
+      const after = JSON.parse(installed)
+      for (const event of ['SessionStart', 'SessionEnd']) {
+        const theirs = before.hooks?.[event] ?? []
+        const ours = { type: 'command', command: hookCommand(PROGRAM, NAME), timeout: 5 }
+        expect(after.hooks[event]).toEqual([...theirs, { hooks: [ours] }])
+      }
+      expect({ ...after, hooks: undefined }).toEqual({ ...before, hooks: undefined })
+      expect(await installHook(home.context, NAME, PROGRAM)).toMatchObject({ changed: false })
+      expect(await home.read()).toBe(installed)
+      expect(await removeHook(home.context, NAME)).toMatchObject({ hook: 'none', changed: true })
+      expect(await home.read()).toBe(text)
+    },
+  )
+
+  test('leaves what a person writes, whatever it is put around', async () => {
+    for (const [, text] of SETTINGS.slice(3)) {
+      const events = ['SessionStart', 'SessionEnd']
+      const installed = withHooks(text, events, { command: hookCommand(PROGRAM, NAME), timeout: 5 }, 'x')
+      const rest = withoutHooks(installed, NAME, 'x')
+      expect({ hooks: {}, ...JSON.parse(rest) }).toEqual({
+        ...JSON.parse(text),
+        hooks: JSON.parse(rest).hooks ?? {},
+      })
+    }
+  })
+
+  test('makes settings where there are none, for nobody else to read, and takes them away again', async () => {
+    const home = await withSettings()
+    expect(await findHook(home.context, NAME, PROGRAM)).toMatchObject({ hook: 'none', path: home.path })
+    await installHook(home.context, NAME, PROGRAM)
+    expect((await stat(home.path)).mode & 0o777).toBe(0o600)
+    expect(await findHook(home.context, NAME, PROGRAM)).toMatchObject({ hook: 'installed' })
+    await removeHook(home.context, NAME)
+    await expect(stat(home.path)).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await removeHook(home.context, NAME)).toMatchObject({ hook: 'none', changed: false })
+  })
+
+  test('of another Node is replaced, and what was there before either comes back', async () => {
+    const [, text] = SETTINGS[4] ?? ['', '']
+    const home = await withSettings(text)
+    await installHook(home.context, NAME, OTHER_NODE)
+    expect(await findHook(home.context, NAME, PROGRAM)).toMatchObject({ hook: 'other' })
+    await installHook(home.context, NAME, PROGRAM)
+    expect(await home.read()).not.toContain(OTHER_NODE.node)
+    expect((await home.read()).split(PROGRAM.program).length - 1).toBe(4)
+    await removeHook(home.context, NAME)
+    expect(await home.read()).toBe(text)
+  })
+
+  test('goes from settings that were changed since, and what was changed stays', async () => {
+    const home = await withSettings('{\n  "model": "opus"\n}\n')
+    await installHook(home.context, NAME, PROGRAM)
+    const text = (await home.read()).replace('"opus"', '"sonnet",\n  "theme": "dark"')
+    await writeFile(home.path, text)
+    await removeHook(home.context, NAME)
+    expect(await home.read()).toBe('{\n  "model": "sonnet",\n  "theme": "dark"\n}\n')
+  })
+
+  test('stays where it is when a person has added another behind it', async () => {
+    const home = await withSettings()
+    await installHook(home.context, NAME, PROGRAM)
+    const settings = JSON.parse(await home.read())
+    settings.hooks.SessionStart.push({ hooks: [JSON.parse(MINE)] })
+    await writeFile(home.path, JSON.stringify(settings, null, 4))
+    expect(await installHook(home.context, NAME, PROGRAM)).toMatchObject({ changed: false })
+    await removeHook(home.context, NAME)
+    expect(JSON.parse(await home.read())).toEqual({
+      hooks: { SessionStart: [{ hooks: [JSON.parse(MINE)] }] },
+    })
+  })
+
+  test('is written through a link, and keeps the mode', async () => {
+    const home = await withSettings()
+    const dotfiles = await temporaryDirectory()
+    const target = join(dotfiles, 'claude.json')
+    await writeFile(target, '{}\n')
+    await chmod(target, 0o640)
+    await symlink(target, home.path)
+    await installHook(home.context, NAME, PROGRAM)
+    expect((await lstat(home.path)).isSymbolicLink()).toBe(true)
+    expect(await readFile(target, 'utf8')).toContain(PROGRAM.program)
+    expect((await stat(target)).mode & 0o777).toBe(0o640)
+    await removeHook(home.context, NAME)
+    expect((await lstat(home.path)).isSymbolicLink()).toBe(true)
+    expect(await readFile(target, 'utf8')).toBe('{}\n')
+  })
+
+  test.each([
+    ['text', 'model: opus'],
+    ['an empty file', ''],
+    ['JSON with a comment', '{\n  // mine\n  "a": 1\n}'],
+    ['JSON that is cut short', '{"a": 1'],
+    ['a list', '[]'],
+    ['hooks that are a list', '{"hooks": []}'],
+    ['an event that is no list', '{"hooks": {"SessionStart": {}}}'],
+  ])('is refused by settings that are %s, which stay as they are', async (_name, text) => {
+    const home = await withSettings(text)
+    for (const work of [installHook, removeHook, findHook])
+      await expect(work(home.context, NAME, PROGRAM)).rejects.toMatchObject({
+        code: 'corrupt',
+        subject: home.path,
+      })
+    expect(await home.read()).toBe(text)
+  })
+
+  test('is refused by bytes that are no text, and by a link that leads nowhere', async () => {
+    const home = await withSettings()
+    const bytes = Buffer.from('{"a":"\xff"}', 'latin1')
+    await writeFile(home.path, bytes)
+    await expect(installHook(home.context, NAME, PROGRAM)).rejects.toMatchObject({ code: 'corrupt' })
+    expect(await readFile(home.path)).toEqual(bytes)
+    await rm(home.path)
+    await symlink('/nowhere/settings.json', home.path)
+    await expect(installHook(home.context, NAME, PROGRAM)).rejects.toMatchObject({ code: 'absent' })
+  })
+
+  test('loses nothing that somebody writes at the same time', async () => {
+    const home = await withSettings('{"a":1}')
+    const before = await readFile(home.path)
+    await writeFile(home.path, '{"a":2}')
+    expect(await replaceFile(home.path, before, 'ours')).toBe(false)
+    expect(await replaceFile(home.path, before, undefined)).toBe(false)
+    expect(await replaceFile(home.path, undefined, 'ours')).toBe(false)
+    expect(await home.read()).toBe('{"a":2}')
+    await installHook(home.context, NAME, PROGRAM)
+    expect(JSON.parse(await home.read())).toMatchObject({ a: 2, hooks: {} })
+  })
+
+  test('is nothing that other agents have', async () => {
+    const home = await createSurfaceHome()
+    const root = join(home.person, 'notes')
+    const { addSurface } = await import('../../src/flows/surface.ts')
+    await addSurface(home.context, 'agents', { root }, { directory: home.person, variables: {} })
+    await expect(installHook(home.context, 'agents', PROGRAM)).rejects.toMatchObject({ code: 'unsupported' })
+    await expect(installHook(home.context, NAME, PROGRAM)).rejects.toMatchObject({ code: 'absent' })
+  })
+
+  test('goes with its surface, which goes also when nobody can read the settings', async () => {
+    const home = await withSettings('{}\n')
+    await installHook(home.context, NAME, PROGRAM)
+    await removeSurface(home.context, NAME)
+    expect(await home.read()).toBe('{}\n')
+    await home.add()
+    await writeFile(home.path, 'not JSON')
+    const emit = vi.fn()
+    await removeSurface({ ...home.context, emit }, NAME)
+    expect(emit).toHaveBeenCalledWith(expect.objectContaining({ status: 'warning' }))
+    expect(await home.read()).toBe('not JSON')
+  })
+})
+
+describe('the command of a hook', () => {
+  const shells = ['sh', 'bash', 'dash', 'zsh', 'fish']
+
+  test('runs the program in any shell, whatever its path is called, and ends with 0 when it has gone', async () => {
+    const directory = join(await temporaryDirectory(), `it's "my" $HOME \\ é`)
+    await mkdir(directory)
+    const program = join(directory, 'main.cjs')
+    await writeFile(
+      program,
+      'console.log(JSON.stringify(process.argv.slice(2))); console.error("x"); process.exit(3)',
+    )
+    const there = { node: process.execPath, program, home: `${directory}/home` }
+    for (const shell of shells) {
+      const ran = await execute(shell, ['-c', hookCommand(there, NAME)], {
+        // Bash takes a socket on stdin for a login from afar, and reads its settings.
+        env: { HOME: directory, NODE_OPTIONS: '--require /nowhere.js' },
+      }).catch(() => undefined)
+      if (ran === undefined) continue // Not every machine has every shell.
+      expect(ran, shell).toEqual({
+        exit: 0,
+        stdout: `${JSON.stringify([NAME, '--home', there.home])}\n`,
+        stderr: '',
+      })
+    }
+    for (const gone of [
+      { ...there, node: '/nowhere/node' },
+      { ...there, program: '/nowhere/main.cjs' },
+    ])
+      expect(await execute('sh', ['-c', hookCommand(gone, NAME)])).toEqual({
+        exit: 0,
+        stdout: '',
+        stderr: '',
+      })
+  })
+})
