@@ -1,13 +1,17 @@
 /** `doctor` and `why`: from arguments to a flow, from its report to lines. */
+import { isError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import type { DoctorReport, HookKeeper } from '../../src/flows/doctor.ts'
+import type { MachineContext } from '../../src/flows/machine.ts'
+import { findHook, installHook } from '../../src/flows/surface-hook.ts'
 import type { Active, WhyOnSurface, WhyReport } from '../../src/flows/why.ts'
 import { readMachineId } from '../../src/home/machine-identity.ts'
 import { hostOf } from '../../src/surfaces/host.ts'
 import type { Verdict } from '../../src/surfaces/verdict.ts'
 import { type Cli, checkout, machineContext } from '../context.ts'
 import { EXIT } from '../exit.ts'
+import { hookProgram } from '../hook-program.ts'
 import type { Result } from '../output.ts'
 import { thisPerson } from './surface.ts'
 
@@ -20,13 +24,30 @@ export async function doctor(
 ): Promise<Result> {
   const { doctor } = await import('../../src/flows/doctor.ts')
   const context = machineContext(cli)
-  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId(), hooks: NO_HOOKS }
+  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId(), hooks: hookKeeper(context) }
   const report = await doctor(context, options)
   const isWell = report.failed.length === 0 && report.findings.every(({ level }) => level !== 'problem')
   return { data: report, text: doctorLines(report, all), exit: isWell ? EXIT.done : EXIT.failed }
 }
 
-const NO_HOOKS: HookKeeper = { find: async () => ({ is: 'unsupported' }), install: async () => {} }
+function hookKeeper(context: MachineContext): HookKeeper {
+  const program = hookProgram(context.layout)
+  return {
+    find: async (name) => {
+      try {
+        const { hook, path } = await findHook(context, name, program)
+        return { is: hook, path }
+      } catch (problem) {
+        if (!isError(problem)) throw problem
+        if (problem.code === 'unsupported') return { is: 'unsupported' }
+        return { is: 'unreadable', path: problem.subject, problem }
+      }
+    },
+    install: async (name) => {
+      await installHook(context, name, program)
+    },
+  }
+}
 
 export function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
   const told = findings.filter(({ level }) => level !== 'ok')

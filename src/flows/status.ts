@@ -1,4 +1,5 @@
 /** `skillsctl status` and `history`: what this machine runs and knows. Reads the home only. */
+import { isError } from '../core/errors.ts'
 import type { Freshness } from '../core/freshness.ts'
 import type { Activation } from '../core/timeline.ts'
 import { requireConfig } from '../home/config.ts'
@@ -9,7 +10,8 @@ import { currentRelease, type Installed, listNames } from '../home/releases.ts'
 import { recordedSize } from '../home/stat-record.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
-import { freshnessOf, type MachineContext, openMachine } from './machine.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import { freshnessOf, type Machine, type MachineContext, openMachine } from './machine.ts'
 
 export interface StatusReport {
   readonly home: string
@@ -51,7 +53,7 @@ export async function status(context: MachineContext): Promise<StatusReport> {
     drift,
     disk: installed.reduce((sum, { directory }) => sum + recordedSize(layout, directory), 0),
     releases: installed.length,
-    reasons: reasons(state, current, drift, freshness),
+    reasons: [...reasons(state, current, drift, freshness), ...(await surfaceReasons(machine))],
   }
 }
 
@@ -84,6 +86,19 @@ function reasons(
   if (crowdedOut !== undefined)
     lines.push(`recent releases had to go, together they exceed 2 GB: ${crowdedOut}`)
   return lines
+}
+
+/** Of surfaces that do not show what runs. */
+async function surfaceReasons({ config, layout, now }: Machine): Promise<readonly string[]> {
+  try {
+    const surfaces = surfacesOf(config)
+    if (surfaces.length === 0) return []
+    const { surfacesBehind } = await import('../surfaces/behind.ts')
+    return await surfacesBehind(layout, surfaces, now())
+  } catch (error) {
+    if (!isError(error)) throw error
+    return [`surfaces cannot be looked at: ${error.message}: see skillsctl doctor`]
+  }
 }
 
 /** What ran here, newest first. */

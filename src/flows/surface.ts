@@ -202,7 +202,7 @@ export async function removeSurface(context: MachineContext, name: string): Prom
 
 /** A hook that stays in settings nobody can read does no harm: it finds no surface, and says nothing. */
 async function removeHookOf(context: MachineContext, { name, preset, root }: Surface): Promise<void> {
-  if (findPreset(preset)?.hook === undefined || root === undefined || !existsSync(root)) return
+  if (findPreset(preset)?.hook === undefined || root === undefined) return
   try {
     const { removeHook } = await import('./surface-hook.ts')
     await removeHook(context, name)

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { withLock } from '../../src/disk/lock.ts'
 import { beginSession, endSession, listSessions } from '../../src/flows/session.ts'
+import { status } from '../../src/flows/status.ts'
 import { requireConfig } from '../../src/home/config.ts'
 import { surfacesOf } from '../../src/surfaces/definitions.ts'
 import { heldReleases } from '../../src/surfaces/held.ts'
@@ -183,5 +184,27 @@ describe('news', () => {
     const home = await between()
     await home.update(OTHER)
     expect(await begin(home, 'a')).toMatchObject({ hasNews: false, settled: { outcome: 'moved' } })
+  })
+})
+
+describe('status', () => {
+  const reasons = async ({ context }: SurfaceHome) =>
+    (await status(context)).reasons.filter((reason) => reason.startsWith(SURFACE))
+
+  test('says of a surface what it waits for, and of one that is behind what to do', async () => {
+    const home = await between()
+    expect(await reasons(home)).toEqual([])
+    await home.update(TWO)
+    home.clock.pass(2 * HOUR)
+    const waits = (what: string) => [`${SURFACE} shows ${home.first} until ${what} (waits since 2 h)`]
+    expect(await reasons(home)).toEqual(waits('the next session begins'))
+    await begin(home, 'a', { source: 'resume' })
+    expect(await reasons(home)).toEqual(waits('a session ends'))
+    await begin(home, 'b', { source: 'resume' })
+    expect(await reasons(home)).toEqual(waits('2 sessions end'))
+    await writeFile(`${home.layout.ledgers}/${SURFACE}.json`, '{')
+    expect(await reasons(home)).toEqual([expect.stringContaining('cannot be looked at: this is not JSON')])
+    await rm(`${home.layout.ledgers}/${SURFACE}.json`)
+    expect(await reasons(home)).toEqual([expect.stringContaining('is behind')])
   })
 })

@@ -1,0 +1,46 @@
+/** Surfaces that do not show what `current` names, a line each for `status`: which, and what they wait for. */
+import { isError } from '../core/errors.ts'
+import { formatAge } from '../core/freshness.ts'
+import type { Surface } from '../core/surface.ts'
+import type { Layout } from '../home/layout.ts'
+import { currentDirectory } from '../home/releases.ts'
+import { holds, liveLeases } from './lease.ts'
+import { readLedger } from './ledger.ts'
+import { pointerOf } from './pointer.ts'
+import { isSettled } from './settled.ts'
+
+/** @param now milliseconds since the epoch */
+export async function surfacesBehind(
+  layout: Layout,
+  surfaces: readonly Surface[],
+  now: number,
+): Promise<string[]> {
+  const lines: string[] = []
+  for (const surface of surfaces) {
+    const line = await lineFor(layout, surface, now)
+    if (line !== undefined) lines.push(line)
+  }
+  return lines
+}
+
+async function lineFor(layout: Layout, surface: Surface, now: number): Promise<string | undefined> {
+  const { name } = surface
+  try {
+    if (await isSettled(layout, surface, currentDirectory(layout))) return undefined
+    const { waitsSince } = await readLedger(layout, name)
+    const shows = pointerOf(layout, name) ?? 'nothing'
+    if (surface.switch === 'now' || waitsSince === undefined)
+      return `${name} is behind, it shows ${shows}: run skillsctl pull`
+    const age = formatAge(now - Date.parse(waitsSince))
+    return `${name} shows ${shows} until ${whatItAwaits(layout, name, now)} (waits since ${age})`
+  } catch (error) {
+    if (!isError(error)) throw error
+    return `${name} cannot be looked at: ${error.message}: see skillsctl doctor`
+  }
+}
+
+function whatItAwaits(layout: Layout, name: string, now: number): string {
+  const readers = liveLeases(layout, now).filter((lease) => holds(lease, name)).length
+  if (readers === 0) return 'the next session begins'
+  return readers === 1 ? 'a session ends' : `${readers} sessions end`
+}
