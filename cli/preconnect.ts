@@ -15,6 +15,8 @@ export async function preconnect(args: readonly string[]): Promise<void> {
   const command = commandOf(args)
   if (command !== 'pull' && command !== 'join') return
   if (args.includes('--help') || args.includes('-h')) return
+  // Of several that start at once, only one is to ask.
+  if (args.includes('--alone')) return
   try {
     const known = read(args, 'config.json').store
     const store = known ?? (command === 'join' ? joining(args) : undefined)
