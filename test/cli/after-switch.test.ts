@@ -45,10 +45,10 @@ describe('the command', () => {
     expect(await real(['pin', older])).toMatchObject({ exit: 0, stderr: '' })
     expect(await read(out)).toBe(`${newer} ${older} \n${join(home, 'releases', older)}\n${home}\n`)
     // It goes on, and nobody starts it a second time, whatever is switched; it hears of that when it has ended.
-    await real(['unpin'])
+    await here(['unpin'])
     expect(await real(['pull'])).toMatchObject({ exit: 0, stderr: '' })
     const root = join(site.directory, `root-${count}`)
-    expect(await real(['surface', 'add', 'custom', '--as', 'notes', '--root', root])).toMatchObject({
+    expect(await here(['surface', 'add', 'custom', '--as', 'notes', '--root', root])).toMatchObject({
       exit: 0,
     })
     await writeFile(go, '')
@@ -84,7 +84,7 @@ describe('in the log is', () => {
   async function told(command: string, limit = '60s'): Promise<string> {
     await here(['after-switch', '--set', command, '--limit', limit])
     expect(await here(['pin', older])).toMatchObject({ exit: 0 })
-    expect(await real(['after-switch', '--due'])).toEqual({ exit: 0, stdout: '', stderr: '' })
+    expect(await here(['after-switch', '--due'])).toEqual({ exit: 0, stdout: '', stderr: '' })
     return log()
   }
 
@@ -92,7 +92,7 @@ describe('in the log is', () => {
     const text = await told('echo one; echo two >&2; exit 3')
     expect(text).toContain(`after-switch: ${newer} → ${older}: exit 3 after `)
     expect(text).toMatch(/\| one\n.*\| two\n$/)
-    await real(['after-switch', '--due'])
+    await here(['after-switch', '--due'])
     expect(await log()).toBe(text)
   })
 
@@ -153,7 +153,7 @@ describe('skillsctl after-switch', () => {
     const path = join(home, 'config.json')
     const config = JSON.parse(await readFile(path, 'utf8'))
     await writeFile(path, JSON.stringify({ ...config, afterSwitch: { command: 7 } }))
-    const { exit, stderr } = await real(['pin', older])
+    const { exit, stderr } = await site.run(['pin', older, '--home', home], {}, runHere)
     expect(exit).toBe(0)
     expect(stderr).toMatch(/^warning: afterSwitch was not run: /)
     await rm(path)
