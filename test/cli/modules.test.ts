@@ -19,7 +19,7 @@ describe('modules', () => {
   /** The packages, and files of ours, in the chunks that a command loads. */
   async function loadedBy(name: string, args: string[], exit = 0, env: NodeJS.ProcessEnv = {}) {
     const record = join(site.directory, `modules-${name}`)
-    const ran = await site.run([...args, '--home', site.home('home')], {
+    const ran = await site.run(['--home', site.home('home'), ...args], {
       env: { ...env, NODE_OPTIONS: `--import=${HOOK}`, RECORD_MODULES: record },
     })
     expect(ran).toMatchObject({ exit })
@@ -43,6 +43,16 @@ describe('modules', () => {
     expect(packages.filter((name) => /aws|tuf|tar|ssri|tweetnacl|yaml|fflate/.test(name))).toEqual([])
     expect(modules).toContain('src/flows/status.ts')
     expect(modules).not.toMatch(/src\/(?:store\/(?:s3|http|file)|trust\/(?:reader|verifier|writer))\.ts/)
+  })
+
+  it('of run include no store, no signatures and no TUF', async () => {
+    const { packages, modules } = await loadedBy('run', ['run', 'true'])
+    expect(packages).toEqual(['commander', 'fastest-levenshtein'])
+    expect(modules).toContain('src/flows/run.ts')
+    expect(modules).not.toMatch(
+      /src\/(?:store\/(?!warm|store\.ts|address)|trust\/(?:reader|verifier|writer))/,
+    )
+    expect(modules).not.toMatch(/src\/(?:flows\/(?:pull|after-switch)|surfaces\/(?:show|settle|ledger))\.ts/)
   })
 
   it('of a pull that finds nothing new include no TUF and no tar', async () => {

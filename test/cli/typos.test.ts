@@ -116,6 +116,8 @@ describe('a typo', () => {
     ['export reviwe --zip', 1, /no such skill: reviwe[\s\S]+hint: did you mean review\?/],
     ['export review --zip --output KEYS/ci.key', 1, /upload would refuse this skill: review/],
     ['export review --zip --output HOME/x', 2, /into the home of skillsctl/],
+    ['after-switch --limit 5m', 2, /which command\?[\s\S]+hint: .*--set/],
+    ['after-switch --home HOME_OF_ITS_OWN', 2, /has not joined/],
     ['pull --home HOME_OF_ITS_OWN', 2, /has not joined[\s\S]+skillsctl join/],
     ['status --home HOME_OF_ITS_OWN', 2, /has not joined/],
     ['history --home HOME_OF_ITS_OWN', 2, /has not joined/],
