@@ -1,7 +1,7 @@
 /** `skillsctl why <skill>`: which bytes of it are active, where from, since when, and whether agents see them. */
 import type { Git } from '../archive/git.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import { nearNames } from '../core/near-names.ts'
+import { nearMisses } from '../core/near-misses.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
 import { type Examined, examine, type Patient } from '../doctor/patient.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
@@ -133,7 +133,7 @@ async function active(
 
 function nowhere({ layout, current }: Patient, wanted: string, places: readonly string[]): SkillsctlError {
   const name = (place: string): string => place.slice(place.indexOf('/') + 1)
-  const near = nearNames(wanted, places.map(name))
+  const near = nearMisses(wanted, new Set(places.map(name)))
   const before = listNames(layout)
     .filter(({ directory }) => directory !== current?.directory)
     .map(({ directory }) => readInstalled(layout, directory))
