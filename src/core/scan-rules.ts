@@ -184,7 +184,7 @@ export const SCAN_RULES: readonly ScanRules[] = [
   },
   {
     preset: 'agents',
-    agent: 'a client by the guide of the specification',
+    agent: 'any client by the specification',
     reads: [{ of: 'agents' }],
     ...CLIENT_GUIDE,
     unverified: ['links', 'depth', 'hidden names', 'required fields'],
