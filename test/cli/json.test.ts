@@ -69,6 +69,13 @@ describe('--json', () => {
     expect(await object('surface list', [])).toMatchObject({
       surfaces: [{ entries: 1, shadowed: [], isCurrent: true }],
     })
+    const summary = 'claude-code: 1 of 1 skills visible to Claude Code'
+    expect(await object('doctor', [])).toMatchObject({ surfaces: [{ summary }], mended: [], failed: [] })
+    expect(await object('why', ['review'])).toMatchObject({
+      place: 'skills/review',
+      current: { lastChange: { author: 'Ada' } },
+      surfaces: [{ surface: 'claude-code', verdict: { is: 'visible' } }],
+    })
     const session = ['--surface', 'claude-code', '--id', 'one']
     expect(await object('session begin', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
     expect(await object('session list', [])).toMatchObject({ sessions: [{ id: 'one' }] })

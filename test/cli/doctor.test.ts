@@ -1,0 +1,79 @@
+/** `doctor` and `why` as a person runs them: exit codes, lines, and nothing changed unless asked. */
+import { rm, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { contents, Site } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
+
+describe('doctor', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await Site.create({ commits: 1 })
+    await site.commit({ 'skills/review/SKILL.md': '---\nname: review\ndescription: Reviews.\n---\n' })
+    await site.publish()
+    await site.joined('home')
+    await here(['surface', 'add', 'claude-code'])
+  })
+  afterAll(() => site.remove())
+
+  const here = (args: string[]) => site.run([...args, '--home', site.home('home')], {}, runHere)
+  const at = (path: string) => join(site.directory, path)
+
+  it('ends with 0 and a line per surface when nothing is wrong', async () => {
+    const before = await contents(site.home('home'))
+    const line = 'claude-code: 1 of 1 skills visible to Claude Code\n'
+    expect(await site.run(['doctor', '--home', site.home('home')])).toEqual({
+      exit: 0,
+      stdout: line,
+      stderr: '',
+    })
+    expect(await contents(site.home('home'))).toEqual(before)
+  })
+
+  it('with --all tells what is right, and of every skill', async () => {
+    const { exit, stdout } = await here(['doctor', '--all'])
+    expect({ exit, lines: stdout.split('\n') }).toMatchObject({
+      exit: 0,
+      lines: expect.arrayContaining(['  skills/review: visible to Claude Code', '+ canary: is followed']),
+    })
+  })
+
+  it('ends with 1 when something is wrong, with 0 when it has mended it, and so again', async () => {
+    await unlink(at('.claude/skills/review'))
+    const broken = await here(['doctor'])
+    expect(broken.exit).toBe(1)
+    expect(broken.stdout).toMatch(/^! claude-code: entries are missing: skills\/review \(.*doctor --fix/)
+    const mended = await here(['doctor', '--fix'])
+    expect(mended.exit).toBe(0)
+    expect(mended.stdout).toMatch(
+      /^mended: claude-code: entries are missing: skills\/review\nclaude-code: 1 of 1/,
+    )
+    expect((await here(['doctor', '--fix'])).stdout).toMatch(/^claude-code: 1 of 1/)
+  })
+
+  it('ends with 1 after --fix when a person has to do something', async () => {
+    await unlink(at('.claude/skills/review'))
+    await writeFile(at('.claude/skills/review'), 'mine')
+    const { exit, stdout } = await here(['doctor', '--fix'])
+    expect(exit).toBe(1)
+    expect(stdout).toMatch(
+      /^! claude-code: skills\/review: shadowed by .+skillsctl surface adopt skills\/review/m,
+    )
+    await rm(at('.claude/skills/review'))
+    expect((await here(['doctor', '--fix'])).exit).toBe(0)
+  })
+
+  it('says in a few lines why a skill is what it is', async () => {
+    const { exit, stdout } = await here(['why', 'review'])
+    expect(exit).toBe(0)
+    const [first, from, by, surface, verified, ...rest] = stdout.split('\n')
+    expect(first).toMatch(/^skills\/review: 2026\.01\.12-[0-9a-f]{7} on canary$/)
+    expect(from).toMatch(/^ {2}from commit [0-9a-f]{12} of 2026-01-12T09:00:00Z, digest [0-9a-f]{16}$/)
+    expect(by).toMatch(/^ {2}last changed by Ada in [0-9a-f]{12}, 2026-01-12T09:00:00Z$/)
+    expect(surface).toMatch(
+      /^ {2}claude-code: the same bytes, since 2\S+Z, not edited; visible to Claude Code$/,
+    )
+    expect(verified).toMatch(/^ {2}verified .+ ago, signed 2\S+Z$/)
+    expect(rest).toEqual([''])
+  })
+})
