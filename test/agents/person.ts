@@ -1,0 +1,63 @@
+/** A person whose agents are tried: a home directory, a project they work in, and a machine of the team. */
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { type Ran, run, type Site } from '../support/cli.ts'
+
+/** Path below the home directory (or absolute) → text, or where a link leads (below the home directory, too). */
+export type Tree = Readonly<Record<string, string | { readonly link: string }>>
+
+export class Person {
+  readonly home: string
+  readonly project: string
+  /** Outside their home: what was made there goes with the person. */
+  readonly #made = new Set<string>()
+
+  private constructor(home: string) {
+    this.home = home
+    this.project = join(home, 'work', 'project')
+  }
+
+  static async create(files: Tree = {}): Promise<Person> {
+    const person = new Person(
+      join(await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-agents-')), 'Jürgen O’Neil'),
+    )
+    await mkdir(person.project, { recursive: true })
+    await person.write(files)
+    return person
+  }
+
+  async write(files: Tree): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      const place = resolve(this.home, path)
+      if (path.startsWith('/')) this.#made.add(place)
+      await mkdir(dirname(place), { recursive: true })
+      if (typeof content === 'string') await writeFile(place, content)
+      else await symlink(resolve(this.home, content.link), place)
+    }
+  }
+
+  /** The built command line as this person runs it. @throws Error when it fails */
+  async skillsctl(...args: string[]): Promise<Ran> {
+    const ran = await run(args, { env: { HOME: this.home }, cwd: this.project })
+    if (ran.exit === 0) return ran
+    throw new Error(`skillsctl ${args[0]} ended with ${ran.exit}: ${ran.stdout}${ran.stderr}`)
+  }
+
+  /** Joins the team, with surfaces. */
+  async join(site: Site, ...surfaces: readonly (readonly string[])[]): Promise<void> {
+    await this.skillsctl('join', site.tokens.canary)
+    for (const surface of surfaces) await this.skillsctl('surface', 'add', ...surface)
+  }
+
+  async remove(): Promise<void> {
+    for (const path of this.#made) await rm(path, { force: true })
+    await chmod(this.home, 0o700)
+    await rm(dirname(this.home), { recursive: true, force: true })
+  }
+}
+
+/** A SKILL.md. */
+export function skill(name: string, description: string, head = ''): string {
+  return `---\nname: ${name}\ndescription: ${description}\n${head}---\nThe body of ${description}.\n`
+}
