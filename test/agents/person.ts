@@ -1,5 +1,5 @@
 /** A person whose agents are tried: a home directory, a project they work in, and a machine of the team. */
-import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Ran, run, type Site } from '../support/cli.ts'
@@ -35,6 +35,12 @@ export class Person {
       if (typeof content === 'string') await writeFile(place, content)
       else await symlink(resolve(this.home, content.link), place)
     }
+  }
+
+  /** Puts text before what a file holds, if there is one. */
+  async prepend(path: string, text: string): Promise<void> {
+    const place = resolve(this.home, path)
+    await writeFile(place, text + (await readFile(place, 'utf8').catch(() => '')))
   }
 
   /** The built command line as this person runs it. @throws Error when it fails */
