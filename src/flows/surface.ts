@@ -1,5 +1,3 @@
-/** `skillsctl surface add`, `list`, `remove`, `adopt`: the places on this machine where agents look. */
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isError, SkillsctlError } from '../core/errors.ts'

@@ -41,12 +41,18 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
     ...[...PLACES, ...SETTINGS].map((fixture) => ({ ...fixture, way: 'link' })),
     ...PLACES.map((fixture) => ({ ...fixture, way: 'copy' })),
   ]
-  it.each(cases)('lists what doctor says, with $name ($way)', async ({ files = {}, only = USUAL, lists, way }) => {
-    const { skills, verdicts } = await tried(files, [`--${way}`, ...only.flatMap((name) => ['--only', name])])
-    const lines = besides(usual.skills, skills)
-    expect(lines.sort()).toEqual([...lists].sort())
-    expect(verdicts).toEqual(agentShows(placesOf(only), SHIPPED, lines))
-  })
+  it.each(cases)(
+    'lists what doctor says, with $name ($way)',
+    async ({ files = {}, only = USUAL, lists, way }) => {
+      const { skills, verdicts } = await tried(files, [
+        `--${way}`,
+        ...only.flatMap((name) => ['--only', name]),
+      ])
+      const lines = besides(usual.skills, skills)
+      expect(lines.sort()).toEqual([...lists].sort())
+      expect(verdicts).toEqual(agentShows(placesOf(only), SHIPPED, lines))
+    },
+  )
 
   it.each(['--link', '--copy'])('knows the agents of a release (%s)', async (way) => {
     const { agents } = await tried({}, [way])
