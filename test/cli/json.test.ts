@@ -80,8 +80,7 @@ describe('--json', () => {
     expect(await object('session begin', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
     expect(await object('session list', [])).toMatchObject({ sessions: [{ id: 'one' }] })
     expect(await object('session end', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
-    expect(await object('why', ['review'])).toMatchObject({ place: 'skills/review' })
-    expect(await object('doctor', [])).toMatchObject({ findings: expect.any(Array), mended: [] })
+    expect(await object('surface hook', ['claude-code'])).toMatchObject({ surface: 'claude-code' })
     expect(await object('after-switch', [])).toEqual({ afterSwitch: null })
     expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
