@@ -40,6 +40,8 @@ function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
   return {
     input: entry,
     platform: 'node',
+    // What it offers Node by default asks for its parts in a way that no bundler sees.
+    resolve: { alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' } },
     // What one entry loads when it is used, another may hold anyway.
     checks: { ineffectiveDynamicImport: false },
     preserveEntrySignatures: 'allow-extension',

@@ -82,6 +82,7 @@ describe('--json', () => {
     expect(await object('session end', session)).toMatchObject({ surface: 'claude-code', id: 'one' })
     expect(await object('surface hook', ['claude-code'])).toMatchObject({ surface: 'claude-code' })
     expect(await object('after-switch', [])).toEqual({ afterSwitch: null })
+    expect(await object('surface hook', ['claude-code'])).toMatchObject({ hook: 'none', changed: false })
     expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({
       outcome: 'moved',
