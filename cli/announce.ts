@@ -17,13 +17,21 @@ export async function announceSwitch({ globals, output }: Cli): Promise<void> {
       import('../src/flows/after-switch.ts'),
       import('../src/home/layout.ts'),
     ])
-    if ((await newSwitch(layoutOf(home))) !== undefined)
-      startDetached(['after-switch', '--due', '--home', home], { [BUSY]: '1' })
+    if ((await newSwitch(layoutOf(home))) !== undefined) startAnnouncing(home)
   } catch (error) {
     const { asFailure } = await import('./failure.ts')
     const { message, subject = home } = asFailure(error)
     output.warn(`afterSwitch was not run: ${message}: ${subject}`)
   }
+}
+
+/** As `announceSwitch`, for who has just moved something and has no time: whether it is news is looked at over there. */
+export function announceMove(home: string): void {
+  if (process.env[BUSY] === undefined && isWanted(home)) startAnnouncing(home)
+}
+
+function startAnnouncing(home: string): void {
+  startDetached(['after-switch', '--due', '--home', home], { [BUSY]: '1' })
 }
 
 /** Read as little as possible: most machines have none. What cannot be read, the command itself complained about. */

@@ -15,6 +15,7 @@ import { type Layout, layoutOf } from '../src/home/layout.ts'
 import { note } from '../src/home/log.ts'
 import { readState } from '../src/home/state.ts'
 import type { Settled } from '../src/surfaces/settle.ts'
+import { announceMove } from './announce.ts'
 import { asFailure } from './failure.ts'
 import { type HookInput, readInput } from './hook-input.ts'
 
@@ -66,7 +67,7 @@ async function answerTo(
   const context = { layout, now: Date.now }
   if (event === 'SessionEnd') {
     const { settled } = await endSession(context, { surface, id }, { goesOn: GOES_ON.has(reason) })
-    logSettled(settled, log)
+    tell(settled, layout, log)
     return undefined
   }
   if (event !== 'SessionStart')
@@ -78,7 +79,7 @@ async function answerTo(
     holder: callingProcess(),
   })
   if (problem !== undefined) log(problem)
-  logSettled(settled, log)
+  tell(settled, layout, log)
   const line = release && staleness(await readState(layout), release, Date.now())
   if (line === undefined && !hasNews) return undefined
   return {
@@ -90,10 +91,11 @@ async function answerTo(
   }
 }
 
-function logSettled(settled: Settled | undefined, log: (problem: unknown) => void): void {
+function tell(settled: Settled | undefined, { root }: Layout, log: (problem: unknown) => void): void {
   if (settled?.problem !== undefined) log(settled.problem)
   if (settled?.overdue === true)
     log(`moved to ${settled.to} under open sessions: it had waited long enough for them`)
+  if (settled?.outcome === 'moved') announceMove(root)
 }
 
 function describe(problem: unknown): string {

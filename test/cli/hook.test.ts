@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { formatInstant } from '../../src/core/parse.ts'
 import { withLock } from '../../src/disk/lock.ts'
+import { setAfterSwitch } from '../../src/flows/after-switch.ts'
 import { listSessions } from '../../src/flows/session.ts'
 import { type MachineState, updateState } from '../../src/home/state.ts'
 import { hookCommand } from '../../src/surfaces/hook-command.ts'
@@ -113,6 +114,16 @@ describe('the hook', () => {
     expect(await home.seen()).toBe('two')
   })
 
+  test('has what the person chose to run after a switch run, and waits for none of it', async () => {
+    const home = await agent()
+    const told = join(home.person, 'told')
+    await setAfterSwitch(home.context, { command: `echo "$SKILLSCTL_TO" > ${quoted(told)}`, timeout: 60 })
+    await home.update(TWO)
+    expect(JSON.parse((await home.hook()).stdout)).toEqual(RELOAD)
+    expect(await home.log()).toBe('')
+    await vi.waitFor(async () => expect(await readFile(told, 'utf8')).toMatch(/\S\n/), { timeout: 30_000 })
+  })
+
   test('tells in one line that a machine is stale, and nothing of one that is not', async () => {
     const version = '2026.11.20-3f2a9c1'
     const old = { checkedAt: formatInstant(Date.now() - 3 * DAY) }
@@ -140,6 +151,7 @@ function quoted(text: string): string {
 
 describe('the hook, whatever goes wrong, ends with 0, is silent and leaves a line:', () => {
   const TROUBLE: [name: string, line: RegExp, prepare: (home: Agent) => Promise<unknown>][] = [
+    ['damaged settings', /corrupt: this is not JSON/, ({ layout }) => writeFile(layout.config, '{')],
     ['damaged settings', /corrupt: this is not JSON/, ({ layout }) => writeFile(layout.config, '{')],
     [
       'a surface that has gone',
