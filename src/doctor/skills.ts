@@ -2,27 +2,30 @@
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { headProblems } from '../core/skill-rules.ts'
+import { entriesOf } from '../core/surface.ts'
 import type { Seen } from '../surfaces/scan.ts'
 import { readSkillFile } from '../surfaces/skill-file.ts'
-import { type Finding, Findings } from './finding.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { type Finding, Findings, names } from './finding.ts'
 import type { Examined, Patient } from './patient.ts'
 
 /** Whoever publishes can mend these; what an agent leaves out because of them is told by its verdict. */
 export function checkHeads({ layout, current }: Patient): Finding[] {
   const findings = new Findings('skill')
-  const files = current?.content.files.filter(({ path }) => /^skills\/[^/]+\/SKILL\.md$/.test(path)) ?? []
-  for (const { path } of files) {
-    const name = basename(join(path, '..'))
-    const { fields, problem } = readHead(join(layout.releases, current?.directory ?? '', path))
+  if (current === undefined) return []
+  const skills = entriesOf(current.content.files, ['skills'], () => true, sha256Hex)
+  for (const { source } of skills.values()) {
+    const name = basename(source)
+    const { fields, problem } = readHead(join(layout.releases, current.directory, source, 'SKILL.md'))
     if (problem !== undefined)
       findings.note(name, `its SKILL.md ${problem}`, { hint: 'some agents leave it out' })
     else
       for (const { field, problem: why, hint } of headProblems(fields, name))
         findings.note(name, `its ${field} ${why}`, { hint })
   }
-  return findings.all.length > 0 || files.length === 0
+  return findings.all.length > 0 || skills.size === 0
     ? findings.all
-    : findings.ok('skills', `the heads of all ${files.length} are fine everywhere`).all
+    : findings.ok('skills', `the heads of all ${skills.size} are fine everywhere`).all
 }
 
 function readHead(path: string): ReturnType<typeof readSkillFile> {
@@ -32,6 +35,21 @@ function readHead(path: string): ReturnType<typeof readSkillFile> {
     // Gone, or not for us to read: said where the release is looked at.
     return { fields: {}, head: '', body: '', problem: 'cannot be read' }
   }
+}
+
+/** What Claude Code's documentation says of them; 2.1.197 was seen to list them as skills all the same. */
+export function checkPlugins({ surfaces }: Patient): Finding[] {
+  const findings = new Findings('plugin')
+  for (const { surface, entries } of surfaces) {
+    const plugins = [...entries.values()].filter(({ files, source }) =>
+      files.some(({ path }) => path === `${source}/.claude-plugin/plugin.json`),
+    )
+    if (surface.preset === 'claude-code' && plugins.length > 0)
+      findings.note(surface.name, `plugins among the skills: ${names(plugins.map(({ place }) => place))}`, {
+        hint: 'Claude Code may load them as <name>@skills-dir (not verified)',
+      })
+  }
+  return findings.all
 }
 
 /** Names and descriptions of everything that an agent lists, ours or not, against the room it has for them. */

@@ -2,7 +2,9 @@
 import { lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { formatAge } from '../core/freshness.ts'
+import { findPreset, type Surface } from '../core/surface.ts'
 import { pointerPath } from '../surfaces/pointer.ts'
+import { rootOf } from '../surfaces/root.ts'
 import { hasOldBenches, workshopsOf } from '../surfaces/workshop.ts'
 import { type Finding, Findings, names } from './finding.ts'
 import type { Examined, Patient } from './patient.ts'
@@ -15,6 +17,12 @@ export function checkRoots({ surfaces, host }: Patient): Finding[] {
     const hint = `or forget this surface: skillsctl surface remove ${surface.name}`
     if (is === 'directory') {
       findings.ok(path, 'is there')
+      const preset = findPreset(surface.preset)
+      const read = preset && rootOf(preset, host.person)
+      if (read !== undefined && read !== path)
+        findings.note(path, `in this environment its agent reads ${read}`, {
+          hint: `if that is the right one: skillsctl surface add ${surface.preset} --as ${surface.name} --root ${read}`,
+        })
       for (const folder of surface.folders)
         if (isLink(join(path, folder)))
           findings.note(join(path, folder), 'is a link: some versions of agents do not look through it', {
@@ -84,6 +92,11 @@ function checkSwitch({ surface, ledger, pointer, wants }: Examined, now: number,
     findings.problem(name, what, { hint: 'run: skillsctl pull', fix })
   } else if (pointer !== wants && surface.switch === 'now') {
     findings.problem(name, `shows ${pointer}, and ${wants} runs`, { hint: 'run: skillsctl pull', fix })
+  } else if (pointer !== wants && isOverdue(surface, waitsSince, now)) {
+    findings.problem(name, `shows ${pointer}, and has waited for sessions longer than it may`, {
+      hint: 'nobody has pulled since: run skillsctl pull',
+      fix,
+    })
   } else if (pointer !== wants) {
     const since =
       waitsSince === undefined ? '' : `, since ${formatAge(Math.max(0, now - Date.parse(waitsSince)))}`
@@ -91,6 +104,10 @@ function checkSwitch({ surface, ledger, pointer, wants }: Examined, now: number,
       hint: `${wants} follows when a session begins, or after ${formatAge(surface.maxWait * 1000)}`,
     })
   }
+}
+
+function isOverdue({ maxWait }: Surface, waitsSince: string | undefined, now: number): boolean {
+  return waitsSince !== undefined && now - Date.parse(waitsSince) >= maxWait * 1000
 }
 
 function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings): void {

@@ -6,7 +6,7 @@ import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '.
 import { checkHooks, type HookStanding } from '../doctor/hook.ts'
 import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
 import { examine, type Patient } from '../doctor/patient.ts'
-import { checkHeads, checkListing } from '../doctor/skills.ts'
+import { checkHeads, checkListing, checkPlugins } from '../doctor/skills.ts'
 import { checkEntries, checkLedgers, checkRoots } from '../doctor/surfaces.ts'
 import { checkVisibility, summaryOf } from '../doctor/visibility.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
@@ -29,6 +29,7 @@ const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<reado
   checkHooks,
   checkVisibility,
   checkHeads,
+  checkPlugins,
   checkListing,
   checkLeftovers,
 ]

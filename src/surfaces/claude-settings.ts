@@ -3,7 +3,7 @@
  * and of an administrator: what is odd in them is left to Claude Code, and said.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errnoOf } from '../disk/fault.ts'
 import type { Host } from './host.ts'
 
@@ -23,11 +23,16 @@ export interface ClaudeSettings {
     | undefined
   /** By skill: `off`, `name-only`, `user-invocable-only`, `on`. */
   readonly overrides: ReadonlyMap<string, Said<string>>
+  /** Plugins that are switched off, by name: a skill with `.claude-plugin/plugin.json` goes with the plugin. */
+  readonly pluginsOff: ReadonlyMap<string, Said<false>>
   /** Files that are no JSON objects. */
   readonly unreadable: readonly string[]
 }
 
 const MANAGED = { linux: 'etc/claude-code', darwin: 'Library/Application Support/ClaudeCode' } as const
+
+/** Marketplace of the plugins that lie among the skills. */
+const IN_SKILLS = '@skills-dir'
 
 /** @param root of the person's surface, `~/.claude` */
 export function readClaudeSettings(root: string, host: Host): ClaudeSettings {
@@ -40,6 +45,7 @@ export function readClaudeSettings(root: string, host: Host): ClaudeSettings {
   ]
   const read = files.map((file) => ({ ...file, fields: fieldsOf(file.path) }))
   const overrides = new Map<string, Said<string>>()
+  const pluginsOff = new Map<string, Said<false>>()
   let [pluginsOnly, noHooks]: [ClaudeSettings['pluginsOnly'], ClaudeSettings['noHooks']] = [
     undefined,
     undefined,
@@ -54,9 +60,20 @@ export function readClaudeSettings(root: string, host: Host): ClaudeSettings {
     if (fields['disableAllHooks'] === true) noHooks = said('disableAllHooks')
     for (const [skill, value] of Object.entries(Object(fields['skillOverrides'])))
       if (typeof value === 'string') overrides.set(skill, said(value))
+    for (const [plugin, value] of Object.entries(Object(fields['enabledPlugins'])))
+      if (value === false && plugin.endsWith(IN_SKILLS))
+        pluginsOff.set(plugin.slice(0, -IN_SKILLS.length), said(value))
   }
   const unreadable = read.flatMap(({ path, fields }) => (fields === 'unreadable' ? [path] : []))
-  return { pluginsOnly, noHooks, overrides, unreadable }
+  return { pluginsOnly, noHooks, overrides, pluginsOff, unreadable }
+}
+
+/** What Claude Code calls the plugin that a skill is as well; undefined for one that is none. */
+export function pluginNameOf(skill: string): string | undefined {
+  const fields = fieldsOf(join(skill, '.claude-plugin', 'plugin.json'))
+  if (fields === undefined) return undefined
+  const name = fields === 'unreadable' ? undefined : fields['name']
+  return typeof name === 'string' && name !== '' ? name : basename(skill)
 }
 
 /** `true` locks everything, a list what it names. */

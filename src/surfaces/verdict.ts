@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { type Fact, readersOf, type ScanRules } from '../core/scan-rules.ts'
 import type { Surface } from '../core/surface.ts'
-import { type ClaudeSettings, readClaudeSettings } from './claude-settings.ts'
+import { type ClaudeSettings, pluginNameOf, readClaudeSettings } from './claude-settings.ts'
 import { type Host, isPresent, isSet, pathOf } from './host.ts'
 import { type Scan, type Seen, scanPlaces } from './scan.ts'
 import type { Standing } from './standing.ts'
@@ -122,16 +122,26 @@ function absence({ isComplete }: Scan): string {
 }
 
 /** What settings make of a skill that would be listed. */
-function hidden(plain: Verdict, { name }: Seen, settings: ClaudeSettings | undefined): Verdict {
+function hidden(plain: Verdict, { name, path }: Seen, settings: ClaudeSettings | undefined): Verdict {
   if (settings?.pluginsOnly !== undefined) {
     const because = `strictPluginOnlyCustomization in ${settings.pluginsOnly.path} lets only plugins bring skills`
     return { ...plain, is: 'invisible', because }
   }
+  const plugin = settings === undefined ? undefined : pluginNameOf(path)
+  const off = plugin === undefined ? undefined : settings?.pluginsOff.get(plugin)
+  if (off !== undefined) {
+    const because = `enabledPlugins in ${off.path} switches ${plugin}@skills-dir off`
+    return { ...plain, is: 'invisible', because, ...chosenBy(off) }
+  }
   const override = settings?.overrides.get(name)
   if (override === undefined || override.value === 'on') return plain
   const because = `skillOverrides in ${override.path} says ${override.value}`
-  const chosen = override.isManaged ? {} : { isChosen: true as const }
+  const chosen = chosenBy(override)
   if (override.value === 'off' || override.value === 'user-invocable-only')
     return { ...plain, is: 'invisible', because, ...chosen }
   return { ...plain, because, ...chosen }
+}
+
+function chosenBy({ isManaged }: { readonly isManaged: boolean }): { isChosen?: true } {
+  return isManaged ? {} : { isChosen: true }
 }

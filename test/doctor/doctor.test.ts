@@ -138,6 +138,25 @@ const MENDED: Case[] = [
     says: '! claude-code: waits for sessions to end, and no hook tells of them',
   },
   {
+    state: 'a surface that has waited for a session longer than it may',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session', maxWait: 3600 })
+      scene.hook = { ...scene.hook, is: 'installed' }
+      takeLease(scene.layout, {
+        id: 's',
+        surface: 'claude-code',
+        release: scene.release.directory,
+        since: NOW,
+      })
+      await scene.activate((await scene.install(OTHER, COMMIT)).directory)
+      await scene.look({ fix: true })
+      const path = join(scene.layout.ledgers, 'claude-code.json')
+      const ledger = JSON.parse(await readFile(path, 'utf8'))
+      await writeFile(path, JSON.stringify({ ...ledger, waitsSince: formatInstant(NOW - DAY / 12) }))
+    },
+    says: '! claude-code: shows 2026.11.20-3f2a9c1, and has waited for sessions longer than it may',
+  },
+  {
     state: 'the hook of another installation',
     breaks: async (scene) => {
       scene.hook = { ...scene.hook, is: 'other' }
@@ -393,6 +412,38 @@ const TOLD: Case[] = [
     says: '- claude-code: skills/plan, skills/quarterback, skills/review: invisible to Claude Code because CLAUDE_CODE_SIMPLE is set in this environment',
     left: /CLAUDE_CODE_SIMPLE/,
     isNote: true,
+  },
+  {
+    state: 'a shell whose Claude Code reads another directory',
+    breaks: async () => {},
+    look: { variables: { CLAUDE_CONFIG_DIR: '/elsewhere' } },
+    says: '- PERSON/.claude: in this environment its agent reads /elsewhere',
+    left: /--root \/elsewhere/,
+    isNote: true,
+  },
+  {
+    state: 'a plugin among the skills',
+    files: { ...SKILLS, 'skills/plan/.claude-plugin/plugin.json': '{"name": "planner"}' },
+    breaks: async () => {},
+    says: '- claude-code: plugins among the skills: skills/plan',
+    left: /not verified/,
+    isNote: true,
+  },
+  {
+    state: 'a plugin among the skills that the person switched off',
+    files: { ...SKILLS, 'skills/plan/.claude-plugin/plugin.json': '{"name": "planner"}' },
+    breaks: ({ write }) =>
+      write('.claude/settings.json', '{"enabledPlugins": {"planner@skills-dir": false}}'),
+    says: '- claude-code: skills/plan: invisible to Claude Code because enabledPlugins in PERSON/.claude/settings.json switches planner@skills-dir off',
+    left: /planner/,
+    isNote: true,
+  },
+  {
+    state: 'a folder of skills, which Claude Code does not look into',
+    files: { 'skills/group/plan/SKILL.md': head('plan') },
+    breaks: async () => {},
+    says: '! claude-code: skills/group: invisible to Claude Code because it has no SKILL.md',
+    left: /invisible/,
   },
   {
     state: 'more text than Claude Code lists',
