@@ -41,6 +41,10 @@ export interface ScanRules {
   readonly name: 'directory' | 'head'
   /** Without which of these it leaves a skill out. */
   readonly requires: readonly ('head' | 'name' | 'description')[]
+  /** Of a head that is no YAML it reads the lines `name: …` and `description: …` all the same. */
+  readonly readsLoosely: boolean
+  /** A byte order mark before the head is no matter. */
+  readonly skipsMark: boolean
   /** It leaves out a skill whose name is not that of its directory. */
   readonly wantsEqualNames: boolean
   /** Beyond these lengths it leaves a skill out. */
@@ -61,6 +65,8 @@ const CLIENT_GUIDE = {
   equalNames: 'stronger',
   name: 'head',
   requires: ['head', 'name', 'description'],
+  readsLoosely: false,
+  skipsMark: true,
   wantsEqualNames: false,
   longest: {},
   reserved: [],
@@ -68,7 +74,7 @@ const CLIENT_GUIDE = {
 
 export const SCAN_RULES: readonly ScanRules[] = [
   {
-    // Measured with 2.1.197, but for the names that it keeps for itself (documentation).
+    // Seen with 2.1.330, and again with whatever `npm run test:agents` finds. 2.1.197 kept no names for itself.
     preset: 'claude-code',
     agent: 'Claude Code',
     reads: [
@@ -88,6 +94,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'stronger',
     name: 'directory',
     requires: [],
+    readsLoosely: true,
+    skipsMark: true,
     wantsEqualNames: false,
     longest: {},
     reserved: ['synced', '.trash'],
@@ -95,7 +103,7 @@ export const SCAN_RULES: readonly ScanRules[] = [
     unverified: [],
   },
   {
-    // Read in codex-rs/core-skills/src/loader.rs; the linked entry was measured.
+    // Seen with 0.169.0, and again with whatever `npm run test:agents` finds; limits from codex-rs/core-skills/src/loader.rs.
     preset: 'codex',
     agent: 'Codex',
     reads: [
@@ -111,6 +119,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'both',
     name: 'head',
     requires: ['head', 'description'],
+    readsLoosely: true,
+    skipsMark: false,
     wantsEqualNames: false,
     longest: { name: 64, description: 1024 },
     reserved: [],
@@ -144,6 +154,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'stronger',
     name: 'head',
     requires: ['head', 'name', 'description'],
+    readsLoosely: true,
+    skipsMark: false,
     wantsEqualNames: false,
     longest: {},
     reserved: [],

@@ -5,7 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errnoOf } from '../disk/fault.ts'
+import type { Hiding } from './hiding.ts'
 import type { Host } from './host.ts'
+import type { Seen } from './scan.ts'
 
 /** Who has said something, and where. */
 export interface Said<T> {
@@ -68,8 +70,27 @@ export function readClaudeSettings(root: string, host: Host): ClaudeSettings {
   return { pluginsOnly, noHooks, overrides, pluginsOff, unreadable }
 }
 
+/** What these settings make of a skill that would be listed. */
+export function hiddenByClaude(settings: ClaudeSettings, { name, path }: Seen): Hiding | undefined {
+  const { pluginsOnly, pluginsOff, overrides } = settings
+  if (pluginsOnly !== undefined) {
+    const because = `strictPluginOnlyCustomization in ${pluginsOnly.path} lets only plugins bring skills`
+    return { because, isChosen: false, isListed: false }
+  }
+  const plugin = pluginNameOf(path)
+  const off = plugin === undefined ? undefined : pluginsOff.get(plugin)
+  if (off !== undefined) {
+    const because = `enabledPlugins in ${off.path} switches ${plugin}@skills-dir off`
+    return { because, isChosen: !off.isManaged, isListed: false }
+  }
+  const override = overrides.get(name)
+  if (override === undefined || override.value === 'on') return undefined
+  const because = `skillOverrides in ${override.path} says ${override.value}`
+  return { because, isChosen: !override.isManaged, isListed: override.value === 'name-only' }
+}
+
 /** What Claude Code calls the plugin that a skill is as well; undefined for one that is none. */
-export function pluginNameOf(skill: string): string | undefined {
+function pluginNameOf(skill: string): string | undefined {
   const fields = fieldsOf(join(skill, '.claude-plugin', 'plugin.json'))
   if (fields === undefined) return undefined
   const name = fields === 'unreadable' ? undefined : fields['name']

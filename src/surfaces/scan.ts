@@ -110,7 +110,7 @@ function look(rules: ScanRules, path: string): Seen | undefined {
   const text = headOf(nominal)
   if (text === undefined)
     return { ...unread, leftOut: { reason: 'its SKILL.md cannot be read', fact: 'required fields' } }
-  const { fields, problem } = readSkillFile(text)
+  const { fields, problem } = headBy(rules, text)
   const told = textIn(fields['name'])
   const one = {
     path,
@@ -120,6 +120,17 @@ function look(rules: ScanRules, path: string): Seen | undefined {
   }
   const refusal = refusalOf(rules, directory, { ...fields, name: told }, problem)
   return refusal === undefined ? one : { ...one, leftOut: refusal }
+}
+
+function headBy(
+  { skipsMark, readsLoosely }: ScanRules,
+  text: string,
+): Pick<ReturnType<typeof readSkillFile>, 'fields' | 'problem'> {
+  if (!skipsMark && text.startsWith('\uFEFF')) return { fields: {}, problem: 'begins with a byte order mark' }
+  const { fields, problem, head } = readSkillFile(text)
+  if (problem === undefined || head === '' || !readsLoosely) return { fields, problem }
+  const lines = [...head.matchAll(/^[ \t]*(name|description):[ \t]*(.*?)[ \t\r]*$/gm)]
+  return { fields: Object.fromEntries(lines.map(([, field, value]) => [field, value])), problem: undefined }
 }
 
 function refusalOf(
@@ -163,8 +174,10 @@ function headOf(path: string): string | undefined {
   }, undefined)
 }
 
+/** In the order in which agents that run on Node read them. */
 function entriesIn(path: string): Dirent[] {
-  return quietly(() => readdirSync(path, { withFileTypes: true }), [])
+  const entries = quietly(() => readdirSync(path, { withFileTypes: true }), [])
+  return entries.sort((left, right) => (left.name < right.name ? -1 : 1))
 }
 
 function realOf(path: string): string | undefined {

@@ -1,9 +1,12 @@
 /** What an agent makes of each entry of a surface, by a scan with its rules: visible, or why not. */
 import { join } from 'node:path'
 import { type Fact, readersOf, type ScanRules } from '../core/scan-rules.ts'
-import type { Surface } from '../core/surface.ts'
-import { type ClaudeSettings, pluginNameOf, readClaudeSettings } from './claude-settings.ts'
+import { findPreset, type Surface } from '../core/surface.ts'
+import { type ClaudeSettings, hiddenByClaude, readClaudeSettings } from './claude-settings.ts'
+import { codexHiding } from './codex-settings.ts'
+import type { Hiding } from './hiding.ts'
 import { type Host, isPresent, isSet, pathOf } from './host.ts'
+import { rootOf } from './root.ts'
 import { type Scan, type Seen, scanPlaces } from './scan.ts'
 import type { Standing } from './standing.ts'
 
@@ -27,6 +30,8 @@ interface Reader {
   readonly scan: Scan
   /** An environment variable that keeps it from reading this surface. */
   readonly silencedBy: string | undefined
+  /** What its settings make of a skill. */
+  readonly hides: (seen: Seen) => Hiding | undefined
 }
 
 /** How agents would list one surface. */
@@ -40,14 +45,22 @@ type Rooted = Surface & { readonly root: string }
 /** @param others all surfaces of this machine */
 export function readSurface(surface: Rooted, others: readonly Surface[], host: Host): Reading {
   const known = [surface, ...others]
+  const settings = surface.preset === 'claude-code' ? readClaudeSettings(surface.root, host) : undefined
   const readers = readersHere(surface, host).map((rules) => {
     const places = rules.reads.flatMap((place) => pathOf(place, known, host) ?? [])
     const { unless = [] } = rules.reads.find(({ of }) => of === surface.preset) ?? {}
     const silencedBy = unless.find((name) => isSet(host.person.variables[name]))
-    return { scan: scanPlaces(rules, [...new Set(places)]), silencedBy }
+    const hides = hidingOf(rules, settings, host)
+    return { scan: scanPlaces(rules, [...new Set(places)]), silencedBy, hides }
   })
-  const settings = surface.preset === 'claude-code' ? readClaudeSettings(surface.root, host) : undefined
   return { readers, settings }
+}
+
+function hidingOf({ preset }: ScanRules, settings: ClaudeSettings | undefined, host: Host): Reader['hides'] {
+  if (preset === 'claude-code' && settings !== undefined) return (seen) => hiddenByClaude(settings, seen)
+  const known = findPreset(preset)
+  const root = known && rootOf(known, host.person)
+  return preset === 'codex' && root !== undefined ? codexHiding(root) : () => undefined
 }
 
 /** The agents that this person has; the one whose own root it is always, and any client where none is known. */
@@ -69,18 +82,12 @@ export function judge(surface: Rooted, place: string, standing: Standing, readin
   if (standing.is === 'missing')
     return { place, is: 'invisible', because: 'nothing is there', isVerified: true }
   if (!place.startsWith('skills/')) return { place, is: 'visible', isVerified: false }
-  const verdicts = reading.readers.map((reader) => judgeBy(reader, surface, place, path, reading.settings))
+  const verdicts = reading.readers.map((reader) => judgeBy(reader, surface, place, path))
   const worst = verdicts.sort((left, right) => WORST.indexOf(right.is) - WORST.indexOf(left.is))[0]
   return worst ?? { place, is: 'visible', isVerified: false }
 }
 
-function judgeBy(
-  { scan, silencedBy }: Reader,
-  { by }: Surface,
-  place: string,
-  path: string,
-  settings: ClaudeSettings | undefined,
-): Verdict {
+function judgeBy({ scan, silencedBy, hides }: Reader, { by }: Surface, place: string, path: string): Verdict {
   const { rules, seen } = scan
   const { agent } = rules
   const isVerified = (...facts: Fact[]): boolean => !facts.some((fact) => rules.unverified.includes(fact))
@@ -104,7 +111,7 @@ function judgeBy(
   if (found.leftOut !== undefined) {
     const { reason, by: other, fact } = found.leftOut
     // It is listed under the very same name: all is well.
-    if (other?.name === found.name && other.file === found.file) return hidden(plain, found, settings)
+    if (other?.name === found.name && other.file === found.file) return hidden(plain, hides(found))
     if (other === undefined)
       return { ...plain, is: 'invisible', because: reason, isVerified: isVerified(fact) }
     return { ...plain, is: 'shadowed', by: other.path, isVerified: isVerified(fact) }
@@ -112,7 +119,7 @@ function judgeBy(
   const twin = [...seen.values()].find(
     (one) => one !== found && one.leftOut === undefined && one.name === found.name,
   )
-  if (twin === undefined) return hidden(plain, found, settings)
+  if (twin === undefined) return hidden(plain, hides(found))
   const fact = twin.file === found.file ? 'double entries' : 'equal names'
   return { ...plain, is: 'duplicated', by: twin.path, isVerified: isVerified(fact) }
 }
@@ -122,26 +129,8 @@ function absence({ isComplete }: Scan): string {
 }
 
 /** What settings make of a skill that would be listed. */
-function hidden(plain: Verdict, { name, path }: Seen, settings: ClaudeSettings | undefined): Verdict {
-  if (settings?.pluginsOnly !== undefined) {
-    const because = `strictPluginOnlyCustomization in ${settings.pluginsOnly.path} lets only plugins bring skills`
-    return { ...plain, is: 'invisible', because }
-  }
-  const plugin = settings === undefined ? undefined : pluginNameOf(path)
-  const off = plugin === undefined ? undefined : settings?.pluginsOff.get(plugin)
-  if (off !== undefined) {
-    const because = `enabledPlugins in ${off.path} switches ${plugin}@skills-dir off`
-    return { ...plain, is: 'invisible', because, ...chosenBy(off) }
-  }
-  const override = settings?.overrides.get(name)
-  if (override === undefined || override.value === 'on') return plain
-  const because = `skillOverrides in ${override.path} says ${override.value}`
-  const chosen = chosenBy(override)
-  if (override.value === 'off' || override.value === 'user-invocable-only')
-    return { ...plain, is: 'invisible', because, ...chosen }
-  return { ...plain, because, ...chosen }
-}
-
-function chosenBy({ isManaged }: { readonly isManaged: boolean }): { isChosen?: true } {
-  return isManaged ? {} : { isChosen: true }
+function hidden(plain: Verdict, hiding: Hiding | undefined): Verdict {
+  if (hiding === undefined) return plain
+  const { because, isListed, isChosen } = hiding
+  return { ...plain, is: isListed ? plain.is : 'invisible', because, ...(isChosen ? { isChosen } : {}) }
 }

@@ -483,6 +483,18 @@ const TOLD: Case[] = [
     left: /invisible to Codex/,
   },
   {
+    state: 'a skill that the person switched off in Codex',
+    presets: ['agents'],
+    breaks: ({ write }) =>
+      write(
+        '.codex/config.toml',
+        'model = "x"\n[[skills.config]]\nname = "plan"\nenabled = false # too much\n\n[tui]\n',
+      ),
+    says: '- agents: skills/plan: invisible to Codex because PERSON/.codex/config.toml switches it off',
+    left: /switches it off/,
+    isNote: true,
+  },
+  {
     state: 'two surfaces that Cursor reads both',
     presets: ['claude-code', 'agents'],
     breaks: ({ at }) => mkdir(at('.cursor')),

@@ -1,6 +1,6 @@
 /**
- * The simulated scan against what agents do. The listing of Claude Code was seen with the real one (2.1.197, `-p`, in this
- * very layout); that of Codex and Gemini CLI is by their source.
+ * The simulated scan against what agents do: Claude Code and Codex were seen to list this (`npm run test:agents` looks
+ * again), Gemini CLI does so by its source, OpenCode by quotations of it.
  */
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,6 +26,7 @@ const LAYOUT = {
   'UpperCase/SKILL.md': head('name: UpperCase\ndescription: d'),
   'with space/SKILL.md': head('name: with space\ndescription: d'),
   'empty/SKILL.md': '',
+  'mark/SKILL.md': `\ufeff${head('name: mark\ndescription: d')}`,
   'long/SKILL.md': head(`name: long\ndescription: ${'x'.repeat(1025)}`),
   'odd/SKILL.md/file': '',
   'loose.md': head('name: loose\ndescription: d'),
@@ -45,6 +46,7 @@ const LISTED: [preset: string, names: string[]][] = [
       'empty',
       'foo',
       'long',
+      'mark',
       'nodesc',
       'nohead',
       'noname',
@@ -55,9 +57,12 @@ const LISTED: [preset: string, names: string[]][] = [
       'with space',
     ],
   ],
-  ['codex', ['UpperCase', 'different', 'foo', 'inner', 'noname', 'outer', 'plain', 'sub', 'with space']],
-  ['gemini-cli', ['UpperCase', 'different', 'foo', 'long', 'one', 'outer', 'plain', 'with space']],
-  ['opencode', ['UpperCase', 'foo', 'inner', 'long', 'outer', 'plain', 'sub', 'with space']],
+  [
+    'codex',
+    ['UpperCase', 'badyaml', 'different', 'foo', 'inner', 'noname', 'outer', 'plain', 'sub', 'with space'],
+  ],
+  ['gemini-cli', ['UpperCase', 'badyaml', 'different', 'foo', 'long', 'one', 'outer', 'plain', 'with space']],
+  ['opencode', ['UpperCase', 'foo', 'inner', 'long', 'mark', 'outer', 'plain', 'sub', 'with space']],
 ]
 
 describe('a scan', () => {
