@@ -22,7 +22,7 @@ export async function setAside(
   place: string,
   now: number,
 ): Promise<string> {
-  const kept = join(layout.kept, `${surface}-${now.toString(36)}`)
+  const kept = freeRoom(join(layout.kept, `${surface}-${now.toString(36)}`), place)
   const [from, to] = [join(root, place), join(kept, place)]
   await onDisk(from, async () => {
     await mkdir(dirname(to), { recursive: true })
@@ -47,6 +47,14 @@ export async function setAside(
     await syncDirectory(layout.kept)
   })
   return kept
+}
+
+/** A directory in which this place is free: nothing in `kept/` is ever put over. */
+function freeRoom(wanted: string, place: string): string {
+  for (let count = 0; ; count++) {
+    const room = count === 0 ? wanted : `${wanted}.${count}`
+    if (lstatSync(join(room, place), { throwIfNoEntry: false }) === undefined) return room
+  }
 }
 
 async function syncCopy(path: string): Promise<void> {
