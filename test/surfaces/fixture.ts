@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { SkillsctlError } from '../../src/core/errors.ts'
 import type { Surface } from '../../src/core/surface.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
@@ -65,7 +66,7 @@ export async function createDesk({ name = 'a root', above = tmpdir() } = {}): Pr
     warnings,
     context: {
       layout,
-      openStore: () => Promise.reject(new Error('a surface needs no network')),
+      openStore: () => Promise.reject(new SkillsctlError('unreachable', 'the network is not there')),
       now: () => clock.now,
       clock: () => clock.now,
       emit: (event) => {
