@@ -1,0 +1,135 @@
+/** Somebody reads every skill all the time, while one release after the other is switched under it, and switches are killed. */
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { withLock } from '../../src/disk/lock.ts'
+import { followCurrent } from '../../src/flows/follow-surfaces.ts'
+import { addSurface } from '../../src/flows/surface.ts'
+import type { Installed } from '../../src/home/releases.ts'
+import { rollback } from '../../src/index.ts'
+import { pointerPath } from '../../src/surfaces/pointer.ts'
+import { CLI, runProcess } from '../support/victim.ts'
+import { createDesk, type Desk, seen } from '../surfaces/fixture.ts'
+import { libraryOf, type ReadSurface, startReader, WORDS } from './library.ts'
+
+/** Set by vitest.surfaces.config.ts: as often as is claimed. */
+const EVERYTHING = process.env['SKILLSCTL_SURFACES'] === 'all'
+/** To repeat a failure: SKILLSCTL_SEED=<the number that it printed>. */
+const SEED = Number(process.env['SKILLSCTL_SEED'] ?? Date.now() % 1_000_000_007)
+const SWITCHES = EVERYTHING ? 200 : 20
+const COMMANDS = EVERYTHING ? 40 : 2
+const KILLS = EVERYTHING ? 300 : 5
+
+interface Library extends Desk {
+  readonly releases: readonly Installed[]
+  readonly surfaces: readonly ReadSurface[]
+}
+
+/** Eight releases, one surface of each kind, and a skill of the person's on both. */
+async function createLibrary(): Promise<Library> {
+  const desk = await createDesk()
+  // The command line has a clock of its own.
+  desk.clock.now = Date.now()
+  const releases: Installed[] = []
+  for (let number = 0; number < 8; number++) {
+    const release = await desk.install(number + 1, libraryOf(number))
+    await desk.run(release)
+    releases.push(release)
+  }
+  const surfaces: ReadSurface[] = []
+  for (const by of ['link', 'copy'] as const) {
+    const root = join(desk.root, by)
+    await mkdir(join(root, 'skills/mine'), { recursive: true })
+    await writeFile(join(root, 'skills/mine/SKILL.md'), WORDS)
+    const person = { directory: desk.root, variables: {} }
+    await addSurface(desk.context, 'custom', { name: by, root, by }, person)
+    surfaces.push({ root, by, pointer: pointerPath(desk.layout, by) })
+  }
+  return { ...desk, releases, surfaces }
+}
+
+/** Numbers in [0, 1), the same for the same seed. */
+function* randoms(seed: number): Generator<number, never> {
+  for (let state = seed; ; ) {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    yield ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function expectShown({ surfaces }: Library, number: number): void {
+  for (const { root } of surfaces)
+    expect(seen(root)).toEqual({ ...libraryOf(number), 'skills/mine/SKILL.md': WORDS })
+}
+
+const rollbackTo = ({ layout }: Library, { version }: Installed, killAfter?: number) =>
+  runProcess([CLI, 'rollback', version, '--quiet'], {
+    env: { SKILLSCTL_HOME: layout.root },
+    ...(killAfter === undefined ? {} : { killAfter }),
+  })
+
+test(`a reader sees whole skills while ${SWITCHES} releases are switched under it, and ${COMMANDS} by the command line`, async () => {
+  const library = await createLibrary()
+  const { releases, surfaces, layout, context } = library
+  const stop = await startReader(surfaces)
+  for (let count = 0; count < SWITCHES; count++) {
+    const release = releases[count % releases.length]
+    if (release === undefined) throw new Error('there is no release')
+    const { settled } = await withLock(layout.lock, async () => {
+      await library.run(release)
+      return followCurrent(context)
+    })
+    expect(settled.map(({ outcome }) => outcome)).toEqual(['moved', 'moved'])
+    expectShown(library, count % releases.length)
+  }
+  for (let count = 0; count < COMMANDS; count++) {
+    const number = (SWITCHES + count) % releases.length
+    const release = releases[number]
+    if (release === undefined) throw new Error('there is no release')
+    expect(await rollbackTo(library, release)).toMatchObject({ code: 0 })
+    expectShown(library, number)
+  }
+  const read = await stop()
+  expect(read.failures).toEqual([])
+  // It was there all the time.
+  expect(read.releases).toBeGreaterThan(4)
+  expect(read.rounds).toBeGreaterThan(SWITCHES / 4)
+  expect(warned(library)).toEqual([])
+})
+
+test(`and while ${KILLS} switches are killed at random moments, each finished by the next run`, async () => {
+  const library = await createLibrary()
+  const { releases, surfaces, layout, context } = library
+  const stop = await startReader(surfaces)
+  const random = randoms(SEED)
+  const started = performance.now()
+  await rollbackTo(library, releases[0] ?? fail())
+  const usual = performance.now() - started
+  let kills = 0
+  for (let count = 1; count <= KILLS; count++) {
+    const number = count % releases.length
+    const release = releases[number] ?? fail()
+    const { killed } = await rollbackTo(library, release, usual * (0.2 + 0.9 * random.next().value))
+    if (killed) kills += 1
+    // As if the next run came some minutes later: nobody waits for the writer of a torn lock.
+    const then = new Date(Date.now() - 10 * 60 * 1000)
+    await utimes(layout.lock, then, then).catch(() => {})
+    await rollback(context, release.version)
+    expectShown(library, number)
+  }
+  const read = await stop()
+  expect(read.failures, `SKILLSCTL_SEED=${SEED}`).toEqual([])
+  expect(kills).toBeGreaterThan(0)
+  expect(warned(library)).toEqual([])
+  for (const { root } of surfaces)
+    expect((await readdir(join(root, 'skills'))).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+function warned({ warnings }: Library): readonly string[] {
+  return warnings.filter((warning) => warning.includes('surface'))
+}
+
+function fail(): never {
+  throw new Error('there is no such release')
+}
