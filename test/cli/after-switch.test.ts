@@ -1,9 +1,12 @@
 /** `afterSwitch`: a command of the machine, after a switch and in nobody's way (SPEC.md, "After a switch"). */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { execute, type Ran, Site } from '../support/cli.ts'
 import { runHere } from '../support/in-process.ts'
+
+const HOOK = fileURLToPath(new URL('../../dist/hook/main.cjs', import.meta.url))
 
 let site: Site
 let older = ''
@@ -69,6 +72,22 @@ describe('the command', () => {
     await here(['pin', older])
     expect(await real(['status'])).toMatchObject({ exit: 0, stderr: '' })
     expect(await read(out)).toBe(`${newer} ${older}\n`)
+  })
+
+  it('is told of a surface that the hook of an agent moved', async () => {
+    const out = await pipe('out')
+    const root = join(site.directory, `root-${count}`)
+    await here(['surface', 'add', 'custom', '--as', 'notes', '--root', root, '--switch', 'session'])
+    await here(['pin', older])
+    await here([
+      'after-switch',
+      '--set',
+      `echo "$SKILLSCTL_FROM $SKILLSCTL_TO $SKILLSCTL_SURFACES" > '${out}'`,
+    ])
+    const input = JSON.stringify({ hook_event_name: 'SessionStart', session_id: 'one', source: 'startup' })
+    const args = [HOOK, 'notes', '--home', home]
+    expect(await execute(process.execPath, args, { input })).toMatchObject({ exit: 0, stderr: '' })
+    expect(await read(out)).toBe(`${older} ${older} notes\n`)
   })
 
   it('is told that there was nothing before, the first time', async () => {

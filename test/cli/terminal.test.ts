@@ -65,11 +65,15 @@ describe.skipIf(!HAS_SCRIPT)('at a terminal', () => {
   afterAll(() => site.remove())
 
   function talk(args: readonly string[], dialogue: Dialogue, env: NodeJS.ProcessEnv = {}) {
-    const child = spawn('script', ['--quiet', '--return', '--command', shellCommand(args), '/dev/null'], {
-      cwd: join(site.directory, 'outside'),
-      env: { ...BARE, TERM: 'xterm', SHELL: '/bin/sh', HOME: site.directory, ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const child = spawn(
+      'script',
+      ['--quiet', '--return', '--command', `exec ${shellCommand(args)}`, '/dev/null'],
+      {
+        cwd: join(site.directory, 'outside'),
+        env: { ...BARE, TERM: 'xterm', SHELL: '/bin/sh', HOME: site.directory, ...env },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    )
     const left = [...dialogue]
     let [screen, unanswered] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -120,6 +124,17 @@ describe.skipIf(!HAS_SCRIPT)('at a terminal', () => {
     expect((await talk(channel, [['[y/N] ', '\r']])).exit).toBe(1)
     const yes = await talk(channel, [['[y/N] ', 'y\r']])
     expect(yes).toMatchObject({ exit: 0, screen: expect.stringContaining('following stable') })
+  })
+
+  it('Ctrl-C is for the command under skillsctl run, once', async () => {
+    await site.joined('interrupted')
+    const code = `
+      let count = 0
+      process.on('SIGINT', () => { count += 1; console.log('interrupted'); setTimeout(() => process.exit(count), 250) })
+      setInterval(() => {}, 1000)
+      console.log('ready')`
+    const args = ['--home', site.home('interrupted'), 'run', '--', process.execPath, '-e', code]
+    expect(await talk(args, [['ready', '\u0003']])).toMatchObject({ exit: 1, left: 0 })
   })
 
   it('errors are coloured, but not with NO_COLOR or on a dumb terminal', async () => {

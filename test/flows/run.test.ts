@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { formatInstant } from '../../src/core/parse.ts'
 import { withLock } from '../../src/disk/lock.ts'
+import { ownIdentity } from '../../src/disk/process-identity.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
 import { beginReading, refreshFirst } from '../../src/flows/run.ts'
 import { writeConfig } from '../../src/home/config.ts'
@@ -122,6 +123,13 @@ describe('a refresh', () => {
     })
     expect(await done.waiting).toEqual({ outcome: 'fresh' })
     expect(begun).toBe(0)
+  })
+
+  test('of somebody who was killed keeps nobody from another', async () => {
+    const dead = { ...ownIdentity(), started: 'long before' }
+    await writeFile(home.layout.refreshing, JSON.stringify(dead))
+    expect(await refreshFirst(context, options, pull({ checkedAt: ago(0) }))).toEqual({ outcome: 'fresh' })
+    expect(begun).toBe(1)
   })
 
   test('of somebody else that has taken too long already is waited for by nobody', async () => {
