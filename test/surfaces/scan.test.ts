@@ -2,9 +2,11 @@
  * The simulated scan against what agents do: Claude Code and Codex were seen to list this (`npm run test:agents` looks
  * again), Gemini CLI does so by its source, OpenCode by quotations of it.
  */
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SCAN_RULES, type ScanRules } from '../../src/core/scan-rules.ts'
 import { type Seen, scanPlaces } from '../../src/surfaces/scan.ts'
@@ -105,6 +107,14 @@ describe('a scan', () => {
     const many = join(root, 'many')
     for (let index = 0; index <= 2000; index++) await mkdir(join(many, String(index)), { recursive: true })
     expect(scanPlaces(rulesOf('claude-code'), [many]).isComplete).toBe(false)
+  })
+
+  it('waits for no pipe, and leaves out what it may not read', async () => {
+    const odd = join(root, 'odd')
+    await mkdir(join(odd, 'pipe'), { recursive: true })
+    await promisify(execFile)('mkfifo', [join(odd, 'pipe/SKILL.md')])
+    const { seen } = scanPlaces(rulesOf('claude-code'), [odd])
+    expect(seen.get(join(odd, 'pipe'))?.leftOut?.reason).toBe('its SKILL.md cannot be read')
   })
 
   it('of a place that is not there, or is a file, finds nothing', () => {
