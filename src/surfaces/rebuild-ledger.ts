@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { syncDirectory } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
@@ -9,7 +10,7 @@ import type { Layout } from '../home/layout.ts'
 import { describeCopy, driftOfCopy } from './copy.ts'
 import { EMPTY, ledgerPath, type OwnEntry, writeLedger } from './ledger.ts'
 import { targetOf } from './link.ts'
-import { pointerPath } from './pointer.ts'
+import { pointerOf, pointerPath } from './pointer.ts'
 
 /**
  * Ours is what leads below the pointer of this surface, and in copy mode what is byte for byte what we would put there.
@@ -39,7 +40,12 @@ export async function rebuildLedger(
     const one = linkAt(layout, surface, place, entry) ?? copyAt(surface, place, entry, release)
     return one === undefined ? [] : [[place, one]]
   })
-  await writeLedger(layout, surface.name, { ...EMPTY, entries: new Map(own) })
+  // What it shows it goes on showing, also under a session that keeps it from moving.
+  const shows =
+    release === undefined || pointerOf(layout, surface.name) !== release
+      ? undefined
+      : { release, since: formatInstant(now) }
+  await writeLedger(layout, surface.name, { ...EMPTY, entries: new Map(own), shows })
 }
 
 function linkAt(

@@ -372,6 +372,24 @@ const TOLD: Case[] = [
     left: /move it away/,
   },
   {
+    state: 'a surface that waits for a session, after its ledger was lost',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { ...scene.hook, is: 'installed' }
+      takeLease(scene.layout, {
+        id: 's',
+        surface: 'claude-code',
+        release: scene.release.directory,
+        since: NOW,
+      })
+      await scene.activate((await scene.install(OTHER, COMMIT)).directory)
+      await truncate(join(scene.layout.ledgers, 'claude-code.json'))
+    },
+    says: '- claude-code: shows 2026.11.20-3f2a9c1 until its sessions end',
+    left: /follows when a session begins/,
+    isNote: true,
+  },
+  {
     state: 'a policy that lets only plugins bring skills',
     breaks: ({ system }) =>
       system('etc/claude-code/managed-settings.d/10.json', '{"strictPluginOnlyCustomization": ["skills"]}'),
