@@ -1,5 +1,5 @@
 /** A person whose agents are tried: a home directory, a project they work in, and a machine of the team. */
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Ran, run, type Site } from '../support/cli.ts'
@@ -58,8 +58,8 @@ export class Person {
 
   async remove(): Promise<void> {
     for (const path of this.#made) await rm(path, { force: true })
-    await chmod(this.home, 0o700)
-    await rm(dirname(this.home), { recursive: true, force: true })
+    // An agent that was told to end may still be writing.
+    await rm(dirname(this.home), { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }
 }
 
