@@ -27,7 +27,7 @@ export async function announceSwitch({ globals, output }: Cli): Promise<void> {
 
 /** As `announceSwitch`, for who has just moved something and has no time: whether it is news is looked at over there. */
 export function announceMove(home: string): void {
-  if (process.env[BUSY] === undefined && isWanted(home)) startAnnouncing(home)
+  if (process.env[BUSY] === undefined && isWanted(home)) startAnnouncing(resolve(home))
 }
 
 function startAnnouncing(home: string): void {
