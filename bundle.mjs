@@ -53,7 +53,7 @@ function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
       cleanDir: true,
       // Asked for by groups that leave the dependencies of their modules where they are.
       strictExecutionOrder: true,
-      codeSplitting: groups && { groups, includeDependenciesRecursively: false },
+      codeSplitting: groups === null || { groups, includeDependenciesRecursively: false },
       // Smaller files compile faster; names stay, for stack traces.
       minify: { compress: false, mangle: false, codegen: true },
     },
@@ -79,8 +79,8 @@ await build([
     { name: 'contents', generateBundle: writeContents },
   ]),
   bundle('ci', 'ci/publish.ts', 'cjs'),
-  // All in one file: each further one would be waited for.
-  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], false),
+  // No groups: what moves a surface is a chunk of its own, which most sessions do without.
+  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], null),
   bundle('src', 'src/index.ts', 'esm'),
 ])
 

@@ -5,7 +5,6 @@
  * happens, it ends with 0, says nothing on stderr and leaves a line in the log.
  */
 import { writeSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { SkillsctlError } from '../src/core/errors.ts'
 import { staleness } from '../src/core/staleness.ts'
 import { callingProcess } from '../src/disk/caller.ts'
@@ -46,15 +45,10 @@ async function main(args: string[]): Promise<void> {
   process.exit(0)
 }
 
-function readArguments(args: string[]): { surface: string; layout: Layout } {
-  const { positionals, values } = parseArgs({
-    args,
-    strict: false,
-    allowPositionals: true,
-    options: { home: { type: 'string' } },
-  })
-  const home = typeof values['home'] === 'string' ? values['home'] : defaultHome(process.env)
-  return { surface: positionals[0] ?? '', layout: layoutOf(home) }
+/** An agent's settings hold what `surface hook --install` wrote, so that nothing cleverer is needed. */
+function readArguments([surface = '', flag, home]: string[]): { surface: string; layout: Layout } {
+  const isNamed = flag === '--home' && home !== undefined
+  return { surface, layout: layoutOf(isNamed ? home : defaultHome(process.env)) }
 }
 
 /** @returns what is printed, if anything */

@@ -93,15 +93,21 @@ for (let run = 0; run < runs; run++) {
   rmSync(layout.leases, { recursive: true, force: true })
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN
-const bare = median(figures.get('node -e 0') ?? [])
-const allowed = 1.5 * bare + 20
-for (const [name, values] of figures)
-  console.log(`${name.padEnd(20)} ${median(values).toFixed(1).padStart(7)} ms`)
-console.log(
-  `${'allowed'.padEnd(20)} ${allowed.toFixed(1).padStart(7)} ms (1.5 × bare + 20), median of ${runs}`,
-)
+/** @param part 0.5 for the median; less for what it is while nobody else is at work */
+const quantile = (name: string, part: number): number => {
+  const sorted = (figures.get(name) ?? []).toSorted((left, right) => left - right)
+  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN
+}
+let isWithin = true
+for (const part of [0.5, 0.1]) {
+  const allowed = 1.5 * quantile('node -e 0', part) + 20
+  console.log(`${part === 0.5 ? 'median' : 'quickest tenth'} of ${runs}, allowed ${allowed.toFixed(1)} ms`)
+  for (const name of figures.keys()) {
+    const ms = quantile(name, part)
+    isWithin &&= part !== 0.5 || ms <= allowed
+    console.log(`  ${name.padEnd(20)} ${ms.toFixed(1).padStart(7)} ms`)
+  }
+}
 await home.remove()
 rmSync(join(person), { recursive: true, force: true })
-process.exitCode = [...figures.values()].every((values) => median(values) <= allowed) ? 0 : 1
+process.exitCode = isWithin ? 0 : 1
