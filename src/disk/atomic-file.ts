@@ -73,6 +73,18 @@ export async function makeDirectory(path: string): Promise<boolean> {
   }
 }
 
+/** Makes a directory and those above it that are missing. @throws the system's error */
+export async function makePath(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    // On a full disk Node says that there is no such directory: asked for one at a time, it says why.
+    await makePath(dirname(path))
+    await mkdir(path)
+  }
+}
+
 /** Content of a file, or undefined when it is not there. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
   return onDisk(path, () => unlessAbsent(readFile(path), undefined))

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
@@ -12,6 +11,7 @@ import {
   type Preset,
   type Surface,
 } from '../core/surface.ts'
+import { makePath } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
@@ -71,8 +71,7 @@ export async function addSurface(
   const { root, name, folders } = surface
   if (root !== undefined) {
     insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
-    for (const folder of folders)
-      await onDisk(join(root, folder), () => mkdir(join(root, folder), { recursive: true }))
+    for (const folder of folders) await onDisk(join(root, folder), () => makePath(join(root, folder)))
   }
   return withLock(layout.lock, async () => {
     if (known !== undefined && known.root !== root) await takeAway(layout, known, now())

@@ -1,8 +1,8 @@
 /** Moving what lies in the place of an entry to `kept/`, because a person said so. */
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
-import { cp, mkdir, rename } from 'node:fs/promises'
+import { cp, rename } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { syncDirectory } from '../disk/atomic-file.ts'
+import { makePath, syncDirectory } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { syncTree } from '../disk/sync.ts'
@@ -25,7 +25,7 @@ export async function setAside(
   const kept = freeRoom(join(layout.kept, `${surface}-${now.toString(36)}`), place)
   const [from, to] = [join(root, place), join(kept, place)]
   await onDisk(from, async () => {
-    await mkdir(dirname(to), { recursive: true })
+    await makePath(dirname(to))
     try {
       await rename(from, to)
     } catch (error) {

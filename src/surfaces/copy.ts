@@ -3,9 +3,10 @@
  * rename: a reader sees the old one, the new one or, between two renames, nothing.
  */
 import { type BigIntStats, lstatSync, readFileSync } from 'node:fs'
-import { chmod, constants, copyFile, mkdir, rename, symlink } from 'node:fs/promises'
+import { chmod, constants, copyFile, rename, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { SurfaceEntry } from '../core/surface.ts'
+import { makePath } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { type Drift, driftIn } from '../home/drift.ts'
@@ -31,7 +32,7 @@ export async function makeCopy(
   return onDisk(path, async () => {
     for (const file of entry.parts) {
       const to = join(path, file.path)
-      await mkdir(dirname(to), { recursive: true })
+      await makePath(dirname(to))
       if (file.mode === 'link') await symlink(file.target, to)
       else {
         await copyFile(join(releases, release, file.from), to, constants.COPYFILE_FICLONE)
@@ -135,7 +136,7 @@ export async function putInPlace(made: string, path: string): Promise<boolean> {
 export async function takeOut(root: string, place: string, bench: string): Promise<string> {
   const away = join(bench, TAKEN_OUT)
   await onDisk(join(root, place), async () => {
-    await mkdir(dirname(join(away, place)), { recursive: true })
+    await makePath(dirname(join(away, place)))
     await rename(join(root, place), join(away, place))
   })
   return away

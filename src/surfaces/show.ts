@@ -4,12 +4,12 @@
  * killed is finished by doing it again. The caller holds the lock.
  */
 import { lstatSync } from 'node:fs'
-import { mkdir, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
-import { syncDirectory } from '../disk/atomic-file.ts'
+import { makePath, syncDirectory } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
@@ -162,7 +162,7 @@ class Work {
     if (this.release === undefined) return
     for (const folder of this.surface.folders) {
       const path = this.pathOf(folder)
-      await onDisk(path, () => mkdir(path, { recursive: true }))
+      await onDisk(path, () => makePath(path))
     }
   }
 

@@ -5,8 +5,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makePath } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 
@@ -27,7 +28,7 @@ export function workshopOf(root: string, folder: string): string {
 /** A new directory for one piece of work. @param now milliseconds since the epoch; says when it may be swept */
 export async function newBench(workshop: string, now: number): Promise<string> {
   const path = join(workshop, `${now}-${randomBytes(6).toString('hex')}`)
-  await onDisk(path, () => mkdir(path, { recursive: true }))
+  await onDisk(path, () => makePath(path))
   return path
 }
 
