@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { formatInstant } from '../../src/core/parse.ts'
 import type { Surface } from '../../src/core/surface.ts'
+import { ownIdentity } from '../../src/disk/process-identity.ts'
 import { followCurrent, heldHere } from '../../src/flows/follow-surfaces.ts'
+import { rollback } from '../../src/flows/rollback.ts'
 import {
   addSurface,
   adopt,
@@ -13,8 +15,9 @@ import {
   removeSurface,
   type SurfaceOptions,
 } from '../../src/flows/surface.ts'
+import { statPath } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
-import { EVERY, takeLease } from '../../src/surfaces/lease.ts'
+import { EVERY, endLease, takeLease } from '../../src/surfaces/lease.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
 import { pointerPath } from '../../src/surfaces/pointer.ts'
 import { isRoot } from '../support/unprivileged.ts'
@@ -27,6 +30,7 @@ const person = ({ root }: Desk, variables: Readonly<Record<string, string>> = {}
 })
 const add = (desk: Desk, options: SurfaceOptions = {}, preset = 'claude-code') =>
   addSurface(desk.context, preset, options, person(desk))
+const LEASE = { id: 'one', surface: EVERY, since: 0 }
 const claude = ({ root }: Desk): string => join(root, '.claude')
 
 /** Installs a release and makes it current; surfaces follow, as in a pull. */
@@ -472,6 +476,35 @@ describe('a release that a surface has shown', () => {
     desk.clock.now += 2 * HOUR
     expect(await heldHere(desk.context)).toEqual(new Set())
     expect(readdirSync(desk.layout.leases)).toEqual([])
+  })
+
+  test('is spared by tidying for as long, whatever else is in the way', async () => {
+    const desk = await createDesk()
+    await add(desk)
+    const all: Installed[] = []
+    for (let number = 1; number <= 6; number++) all.push(await update(desk, number, skill('a', `${number}`)))
+    // Each of them more than everything that may be kept for having run lately.
+    for (const { directory } of all)
+      await writeFile(statPath(desk.layout, directory), `${3 * 1024 ** 3} 0 0 0 skills/a/SKILL.md\n`)
+    const [leased, shown] = [await desk.install(7, skill('a', '7')), await desk.install(8, skill('a', '8'))]
+    const names = (releases: readonly (Installed | undefined)[]) =>
+      releases.flatMap((release) => release?.directory ?? []).sort()
+    const left = () => readdirSync(desk.layout.releases).sort()
+    takeLease(desk.layout, { ...LEASE, release: leased.directory, holder: ownIdentity() })
+    await desk.run(shown)
+    await followCurrent(desk.context)
+
+    desk.clock.now += 13 * DAY
+    await rollback(desk.context, all[5]?.version)
+    expect(left()).toEqual(names([...all, leased, shown]))
+    // Two that ran before are kept for that.
+    desk.clock.now += 2 * DAY
+    await rollback(desk.context, all[5]?.version)
+    expect(left()).toEqual(names([all[3], all[4], all[5], leased, shown]))
+    endLease(desk.layout, LEASE)
+    desk.clock.now += 13 * DAY
+    await rollback(desk.context, all[5]?.version)
+    expect(left()).toEqual(names([all[3], all[4], all[5]]))
   })
 
   test('is no secret to leases that are torn, or not files', async () => {
