@@ -54,10 +54,12 @@ const MOST_MEMBERS = 1000
 
 /**
  * Insists that a value is no deeper and no wider than metadata ever is: whatever walks it afterwards recurses, and
- * what tuf-js takes to read an object grows with the square of its members.
+ * what tuf-js takes to read an object grows with the square of its members. Nor does it hold a number that nobody could
+ * write back (SPEC.md, "Canonical JSON").
  * @param most members of any object or list
  */
 export function bounded(value: unknown, subject: string, most = MOST_MEMBERS, room = DEEPEST): void {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw wrong(subject, 'a safe integer', value)
   if (typeof value !== 'object' || value === null) return
   const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
   if (room === 0) throw wrong(subject, `at most ${DEEPEST} levels`, value)

@@ -128,6 +128,11 @@ export const PAGES: Readonly<Record<string, Document & { readonly page: string }
     page: page({ entries: [{ ...ENTRY, 'x-later': [1] }], format: FORMAT }),
     expect: 'ok',
   },
+  'unsafe-number': {
+    description: 'a field of a newer version with a number that not every reader would read alike',
+    page: page({ entries: [], format: FORMAT }).replace('"entries":[]', '"entries":[],"f":9007199254740993'),
+    expect: 'corrupt',
+  },
   'unknown-requirement': {
     description: 'an older release that needs a newer client can still be listed',
     page: page({ entries: [{ ...ENTRY, requires: ['teleport'] }], format: FORMAT }),
