@@ -41,10 +41,7 @@ export async function renewLink(
 ): Promise<void> {
   await onDisk(path, async () => {
     if (await isRenamedFrom(layout.staging, path, target)) return
-    if (await isRenamedFrom(await bench(), path, target)) return
-    // A mount of the same disk: nothing can be renamed into it, so for a moment there is nothing.
-    await rm(path)
-    await symlink(target, path)
+    await isRenamedFrom(await bench(), path, target)
   })
 }
 

@@ -4,11 +4,12 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makePath } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
+import { mountOf } from '../disk/mount.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 
 const NAME = '.skillsctl'
@@ -20,9 +21,8 @@ const READING = 10 * 60 * 1000
 
 /** Where the work on a folder is done. @param folder an existing directory below the root of a surface */
 export function workshopOf(root: string, folder: string): string {
-  // A link or a mount in the folder's place: a rename works only on the disk behind it.
-  const isSameDisk = statSync(join(root, folder)).dev === statSync(root).dev
-  return isSameDisk ? join(root, NAME) : join(root, folder, NAME)
+  // A link or a mount in the folder's place: a rename works only on what is behind it.
+  return mountOf(join(root, folder)) === mountOf(root) ? join(root, NAME) : join(root, folder, NAME)
 }
 
 /** A new directory for one piece of work. @param now milliseconds since the epoch; says when it may be swept */

@@ -1,7 +1,9 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { appendFile, chmod, cp, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
 import { pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
 import { isRoot } from '../support/unprivileged.ts'
@@ -234,6 +236,22 @@ describe.each(WAYS)('showing a release by %s', (by) => {
     },
   )
 
+  test.runIf(mayBind())('works where the folder is a mount of the same disk, as in a container', async () => {
+    const desk = await createDesk()
+    const surface = surfaceAt(desk.root, { by, folders: ['skills'] })
+    const folder = join(desk.root, 'skills')
+    await mkdir(`${folder} real`)
+    await mkdir(folder)
+    execFileSync('mount', ['--bind', `${folder} real`, folder])
+    onTestFinished(() => void execFileSync('umount', [folder]))
+    for (const number of [1, 2]) {
+      await desk.show(surface, await desk.install(number, skill('a', `${number}`)))
+      expect(seen(`${folder} real`)).toEqual(seenIn('skills/', expected(skill('a', `${number}`))))
+    }
+    await desk.show(surface, undefined)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   test('says that the root is gone, and does not make it again', async () => {
     const desk = await createDesk()
     const surface = surfaceAt(desk.root, { by })
@@ -313,6 +331,20 @@ describe.each(WAYS)('showing a release by %s', (by) => {
     )
   })
 })
+
+/** Whether this user may mount. */
+function mayBind(): boolean {
+  const place = mkdtempSync(join(tmpdir(), 'bind-'))
+  try {
+    execFileSync('mount', ['--bind', place, place], { stdio: 'ignore' })
+    execFileSync('umount', [place])
+    return true
+  } catch {
+    return false
+  } finally {
+    rmdirSync(place)
+  }
+}
 
 /** Below a folder, by paths without it. */
 function seenIn(folder: string, found: Record<string, string>): Record<string, string> {
