@@ -3,34 +3,24 @@
  * changed is made anew, what is new is added. At no moment is there an entry that leads nowhere, and whatever was
  * killed is finished by doing it again. The caller holds the lock.
  */
-import { lstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
-import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
+import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath, syncDirectory } from '../disk/atomic-file.ts'
-import { onDisk, onDiskNow } from '../disk/fault.ts'
+import { onDisk } from '../disk/fault.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, type InstalledName, readInstalled } from '../home/releases.ts'
-import { sha256Hex } from '../trust/digest.ts'
-import {
-  type Copy,
-  describeCopy,
-  driftOfCopy,
-  isOurCopy,
-  makeCopy,
-  putInPlace,
-  syncCopies,
-  takeOut,
-} from './copy.ts'
+import { type Copy, driftOfCopy, makeCopy, putInPlace, syncCopies, takeOut } from './copy.ts'
 import { type Former, type Ledger, type OwnEntry, READ_FOR, readLedger, writeLedger } from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
+import { entriesIn, OwnEntries } from './own-entries.ts'
 import { matcherOf, type Takes } from './pattern.ts'
 import { flipPointer, pointerOf, pointerPath } from './pointer.ts'
 import { isDirectory } from './root.ts'
-import { clearBench, newBench, sweepWorkshop, workshopOf } from './workshop.ts'
+import { clearBench, newBench, sweepWorkshop, workshopOf, workshopsOf } from './workshop.ts'
 
 export interface Shown {
   /** Entries that an agent sees differently now. */
@@ -74,17 +64,6 @@ export async function entriesShown(surface: Surface, release: Installed): Promis
   return entriesIn(release, surface.folders, await matcherOf(surface))
 }
 
-function entriesIn(
-  { content }: Installed,
-  folders: readonly Folder[],
-  takes: Takes,
-): Map<string, SurfaceEntry> {
-  return entriesOf(content.files, folders, takes, sha256Hex)
-}
-
-/** What is at the place of an entry. */
-type Standing = 'free' | 'ours' | 'taken'
-
 class Work {
   private readonly layout: Layout
   private readonly surface: Surface & { readonly root: string }
@@ -92,14 +71,13 @@ class Work {
   private readonly release: Installed | undefined
   private readonly now: number
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
-  private readonly own: Map<string, OwnEntry>
+  private readonly own: OwnEntries
   private readonly former: readonly Former[]
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
   private readonly kept = new Set<string>()
   /** By workshop. */
   private readonly benches = new Map<string, string>()
-  private readonly madeOf = new Map<string, ReadonlyMap<string, SurfaceEntry>>()
 
   constructor(
     layout: Layout,
@@ -115,19 +93,18 @@ class Work {
     this.release = release
     this.now = now
     this.wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
-    this.own = new Map(before.entries)
+    this.own = new OwnEntries(layout, surface.root, before, this.wanted)
     this.former = formerBy(pointerOf(layout, surface.name), release?.directory, before.former, now)
   }
 
   async run(): Promise<Shown> {
     const { layout, surface, release } = this
     try {
-      this.recognize()
       await this.makeFolders()
       // Complete before anything moves: on a full disk everything stays as it is.
       const copies = await this.makeCopies()
       await this.noteIntent()
-      for (const [place, own] of [...this.own])
+      for (const [place, own] of this.own.all())
         if (!this.staysInPlace(place, own)) await this.takeAway(place, own)
       if (release !== undefined && pointerOf(layout, surface.name) !== release.directory)
         await flipPointer(layout, surface.name, release.directory)
@@ -135,26 +112,14 @@ class Work {
         if (surface.by === 'link') await this.placeLink(entry)
         else await this.placeCopy(entry, copies.get(entry.place))
       }
-      for (const folder of this.folders()) await syncDirectory(join(surface.root, folder))
+      for (const folder of surface.folders.map((name) => this.pathOf(name)))
+        if (isDirectory(folder)) await syncDirectory(folder)
       await this.noteDone()
     } finally {
       for (const bench of this.benches.values()) await clearBench(bench)
     }
     await this.sweep()
     return { changed: [...this.changed], shadowed: [...this.shadowed], kept: [...this.kept] }
-  }
-
-  /** Copies that an interrupted run put in their places before it could note them are ours, too. */
-  private recognize(): void {
-    const { makes, entries } = this.before
-    if (makes === undefined) return
-    for (const [place, own] of entries) {
-      const entry = this.entriesMadeOf(makes).get(place)
-      if (entry === undefined || (own.stamps !== undefined && this.standing(place) === 'ours')) continue
-      const { kind, digest } = entry
-      if (isOurCopy(this.surface.root, place, { by: 'copy', kind, digest }, entry))
-        this.own.set(place, describeCopy(this.pathOf(place), entry, makes))
-    }
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
@@ -166,24 +131,8 @@ class Work {
     }
   }
 
-  private folders(): string[] {
-    return this.surface.folders.filter((folder) => isDirectory(this.pathOf(folder)))
-  }
-
   private pathOf(place: string): string {
     return join(this.surface.root, place)
-  }
-
-  private standing(place: string): Standing {
-    const path = this.pathOf(place)
-    const own = this.own.get(place)
-    if (onDiskNow(path, () => lstatSync(path, { throwIfNoEntry: false })) === undefined) return 'free'
-    if (own === undefined) return 'taken'
-    const isOurs =
-      own.by === 'link'
-        ? targetOf(path) === own.target
-        : isOurCopy(this.surface.root, place, own, this.entryBefore(place, own))
-    return isOurs ? 'ours' : 'taken'
   }
 
   private async makeCopies(): Promise<ReadonlyMap<string, Copy>> {
@@ -192,8 +141,8 @@ class Work {
     if (surface.by !== 'copy' || release === undefined) return copies
     const onBenches = new Map<string, SurfaceEntry[]>()
     for (const entry of this.wanted.values()) {
-      const standing = this.standing(entry.place)
-      if (standing === 'taken' || (standing === 'ours' && this.isUpToDate(entry))) continue
+      const standing = this.own.standing(entry.place)
+      if (standing === 'taken' || (standing === 'ours' && this.own.isCopyOf(entry))) continue
       const bench = await this.bench(entry.place)
       copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, bench))
       onBenches.set(bench, [...(onBenches.get(bench) ?? []), entry])
@@ -202,17 +151,12 @@ class Work {
     return copies
   }
 
-  private isUpToDate({ place, digest }: SurfaceEntry): boolean {
-    const own = this.own.get(place)
-    return own?.by === 'copy' && own.digest === digest && own.stamps !== undefined
-  }
-
   /** Whatever happens from here on, what was made is known to be ours. */
   private async noteIntent(): Promise<void> {
     const { layout, surface, before, release, former } = this
-    const entries = new Map(this.own)
+    const entries = new Map(this.own.all())
     for (const [place, { kind, digest }] of this.wanted) {
-      if (entries.has(place) || this.standing(place) !== 'free') continue
+      if (entries.has(place) || this.own.standing(place) !== 'free') continue
       const copy: OwnEntry = { by: 'copy', kind, digest, release: release?.directory }
       entries.set(place, surface.by === 'link' ? this.linkTo(place) : copy)
     }
@@ -234,7 +178,7 @@ class Work {
   }
 
   private async takeAway(place: string, own: OwnEntry): Promise<void> {
-    if (this.standing(place) === 'ours') {
+    if (this.own.standing(place) === 'ours') {
       if (own.by === 'link') await removeLink(this.pathOf(place), own.target)
       else await this.takeCopyOut(place, own)
       this.changed.add(place)
@@ -260,8 +204,8 @@ class Work {
   private async placeCopy(entry: SurfaceEntry, copy: Copy | undefined): Promise<void> {
     const { place } = entry
     const own = this.own.get(place)
-    const standing = this.standing(place)
-    if (standing === 'ours' && own !== undefined && this.isUpToDate(entry)) {
+    const standing = this.own.standing(place)
+    if (standing === 'ours' && own !== undefined && this.own.isCopyOf(entry)) {
       // The same bytes: nobody needs the release any more that they came from.
       this.own.set(place, { ...own, release: this.release?.directory })
       return
@@ -284,14 +228,14 @@ class Work {
 
   private async replaceFile(place: string, own: OwnEntry, { path }: Copy): Promise<void> {
     const { root } = this.surface
-    await this.keep(driftOfCopy(root, place, own, this.entryBefore(place, own)), own, root)
+    await this.keep(driftOfCopy(root, place, own, this.own.madeFrom(place, own)), own, root)
     await onDisk(place, () => rename(path, this.pathOf(place)))
   }
 
   /** Edits are looked for before, so that a kill loses nothing, and when nobody can reach it by its name any more. */
   private async takeCopyOut(place: string, own: OwnEntry): Promise<void> {
     const { root } = this.surface
-    const entry = this.entryBefore(place, own)
+    const entry = this.own.madeFrom(place, own)
     await this.keep(driftOfCopy(root, place, own, entry), own, root)
     const away = await takeOut(root, place, await this.bench(place))
     await this.keep(driftOfCopy(away, place, own, entry), own, away)
@@ -309,23 +253,6 @@ class Work {
     return { directory: `${release}-${this.surface.name}`, version, manifest }
   }
 
-  /** What a copy was made of, as far as that release is still here. */
-  private entryBefore(place: string, { release, digest }: OwnEntry): SurfaceEntry | undefined {
-    const wanted = this.wanted.get(place)
-    if (wanted?.digest === digest) return wanted
-    const entry = release === undefined ? undefined : this.entriesMadeOf(release).get(place)
-    return entry?.digest === digest ? entry : undefined
-  }
-
-  /** Of all folders: the surface may have had others. */
-  private entriesMadeOf(release: string): ReadonlyMap<string, SurfaceEntry> {
-    const installed = this.madeOf.has(release) ? undefined : readInstalled(this.layout, release)
-    const known =
-      this.madeOf.get(release) ?? (installed && entriesIn(installed, FOLDERS, () => true)) ?? new Map()
-    this.madeOf.set(release, known)
-    return known
-  }
-
   private async bench(place: string): Promise<string> {
     const workshop = workshopOf(this.surface.root, dirname(place))
     const bench = this.benches.get(workshop) ?? (await newBench(workshop, this.now))
@@ -339,7 +266,7 @@ class Work {
     const since = (isSame && before.shows?.since) || formatInstant(this.now)
     await writeLedger(layout, surface.name, {
       ...before,
-      entries: this.own,
+      entries: this.own.all(),
       shows: release && { release: release.directory, since },
       makes: undefined,
       former,
@@ -350,9 +277,9 @@ class Work {
 
   /** Of a surface that is taken away nothing is left. */
   private async sweep(): Promise<void> {
-    const workshops = new Set(this.folders().map((folder) => workshopOf(this.surface.root, folder)))
+    const { root, folders } = this.surface
     const reading = this.release === undefined ? 0 : undefined
-    for (const workshop of workshops) await sweepWorkshop(workshop, this.now, reading)
+    for (const workshop of workshopsOf(root, folders)) await sweepWorkshop(workshop, this.now, reading)
   }
 }
 

@@ -1,0 +1,101 @@
+/** What is ours on a surface while it is worked on, and what is at the places of its entries. */
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { entriesOf, FOLDERS, type Folder, type SurfaceEntry } from '../core/surface.ts'
+import { onDiskNow } from '../disk/fault.ts'
+import type { Layout } from '../home/layout.ts'
+import { type Installed, readInstalled } from '../home/releases.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { describeCopy, isOurCopy } from './copy.ts'
+import type { Ledger, OwnEntry } from './ledger.ts'
+import { targetOf } from './link.ts'
+import type { Takes } from './pattern.ts'
+
+/** What is at the place of an entry. */
+export type Standing = 'free' | 'ours' | 'taken'
+
+export function entriesIn(
+  { content }: Installed,
+  folders: readonly Folder[],
+  takes: Takes,
+): Map<string, SurfaceEntry> {
+  return entriesOf(content.files, folders, takes, sha256Hex)
+}
+
+export class OwnEntries {
+  private readonly layout: Layout
+  private readonly root: string
+  private readonly wanted: ReadonlyMap<string, SurfaceEntry>
+  private readonly entries: Map<string, OwnEntry>
+  private readonly madeOf = new Map<string, ReadonlyMap<string, SurfaceEntry>>()
+
+  /** @param wanted what the surface is about to show */
+  constructor(layout: Layout, root: string, before: Ledger, wanted: ReadonlyMap<string, SurfaceEntry>) {
+    this.layout = layout
+    this.root = root
+    this.wanted = wanted
+    this.entries = new Map(before.entries)
+    if (before.makes !== undefined) this.recognize(before.makes)
+  }
+
+  /** Copies that an interrupted run put in their places before it could note them are ours, too. */
+  private recognize(makes: string): void {
+    for (const [place, own] of this.all()) {
+      const entry = this.entriesMadeOf(makes).get(place)
+      if (entry === undefined || (own.stamps !== undefined && this.standing(place) === 'ours')) continue
+      const { kind, digest } = entry
+      if (isOurCopy(this.root, place, { by: 'copy', kind, digest }, entry))
+        this.entries.set(place, describeCopy(join(this.root, place), entry, makes))
+    }
+  }
+
+  all(): ReadonlyMap<string, OwnEntry> {
+    return new Map(this.entries)
+  }
+
+  get(place: string): OwnEntry | undefined {
+    return this.entries.get(place)
+  }
+
+  set(place: string, own: OwnEntry): void {
+    this.entries.set(place, own)
+  }
+
+  delete(place: string): void {
+    this.entries.delete(place)
+  }
+
+  standing(place: string): Standing {
+    const path = join(this.root, place)
+    const own = this.entries.get(place)
+    if (onDiskNow(path, () => lstatSync(path, { throwIfNoEntry: false })) === undefined) return 'free'
+    if (own === undefined) return 'taken'
+    const isOurs =
+      own.by === 'link'
+        ? targetOf(path) === own.target
+        : isOurCopy(this.root, place, own, this.madeFrom(place, own))
+    return isOurs ? 'ours' : 'taken'
+  }
+
+  isCopyOf({ place, digest }: SurfaceEntry): boolean {
+    const own = this.entries.get(place)
+    return own?.by === 'copy' && own.digest === digest && own.stamps !== undefined
+  }
+
+  /** What a copy was made of, as far as that release is still here. */
+  madeFrom(place: string, { release, digest }: OwnEntry): SurfaceEntry | undefined {
+    const wanted = this.wanted.get(place)
+    if (wanted?.digest === digest) return wanted
+    const entry = release === undefined ? undefined : this.entriesMadeOf(release).get(place)
+    return entry?.digest === digest ? entry : undefined
+  }
+
+  /** Of all folders: the surface may have had others. */
+  private entriesMadeOf(release: string): ReadonlyMap<string, SurfaceEntry> {
+    const installed = this.madeOf.has(release) ? undefined : readInstalled(this.layout, release)
+    const known =
+      this.madeOf.get(release) ?? (installed && entriesIn(installed, FOLDERS, () => true)) ?? new Map()
+    this.madeOf.set(release, known)
+    return known
+  }
+}
