@@ -1,5 +1,4 @@
 /** Files that are there whole or not at all: temporary sibling, fsync, rename, fsync of the directory. */
-import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
@@ -10,9 +9,14 @@ export interface AtomicOptions {
   readonly via?: string
 }
 
+/** Twelve digits that no two moments share. Loading random ones would take longer than anything that is written. */
+export function uniqueHex(): string {
+  return process.hrtime.bigint().toString(16).padStart(12, '0').slice(-12)
+}
+
 /** Names of temporary files carry the process that writes them, so that those of dead ones can be swept. */
 export function temporaryName(hint: string): string {
-  return `.${hint}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+  return `.${hint}.${process.pid}.${uniqueHex()}.tmp`
 }
 
 /**

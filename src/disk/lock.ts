@@ -2,10 +2,10 @@
  * A lock that is a file: created exclusively, recovered when its holder is gone. Held for moments only, never
  * over the network (DESIGN §4).
  */
-import { randomBytes } from 'node:crypto'
 import { open, readFile, rm, stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SkillsctlError } from '../core/errors.ts'
+import { uniqueHex } from './atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
 import { isAlive, ownIdentity, parseIdentity } from './process-identity.ts'
 
@@ -31,7 +31,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
   patience: number = PATIENCE,
 ): Promise<T> {
-  const content = JSON.stringify({ ...ownIdentity(), token: randomBytes(8).toString('hex') })
+  const content = JSON.stringify({ ...ownIdentity(), token: uniqueHex() })
   await onDisk(path, () => acquire(path, content, patience))
   try {
     return await work()

@@ -2,13 +2,13 @@
  * `leases/`: who reads a release right now, an agent's session or a command under `skillsctl run`. A file each, so that
  * nobody needs the lock to take one. It ends with its holder, or with its age where nobody can tell.
  */
-import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { isAlive, type ProcessIdentity, parseIdentity } from '../disk/process-identity.ts'
 import type { Layout } from '../home/layout.ts'
+import { sha256Hex } from '../trust/digest.ts'
 
 /** Of a lease on what every surface shows. */
 export const EVERY = '*'
@@ -28,9 +28,13 @@ export interface Lease {
 /** A session whose process nobody knows. Milliseconds. */
 const LONGEST_SESSION = 24 * 60 * 60 * 1000
 
+/** What any disk tells apart, and no other surface or id reads the same as. */
+const PLAIN = /^[a-z0-9-]{1,100}$/
+
 function pathOf({ leases }: Layout, { id, surface }: Pick<Lease, 'id' | 'surface'>): string {
-  const digest = createHash('sha256').update(`${surface}\n${id}`).digest('hex')
-  return join(leases, `${digest.slice(0, 32)}.json`)
+  const isPlain = PLAIN.test(id) && PLAIN.test(surface)
+  const name = isPlain ? `${surface}.${id}` : sha256Hex(`${surface}\n${id}`).slice(0, 32)
+  return join(leases, `${name}.json`)
 }
 
 /** Replaces a lease of the same id and surface. @throws SkillsctlError `no-space`, `failed` */

@@ -1,13 +1,16 @@
-import { createHash } from 'node:crypto'
+/** Loaded when it is used: it takes as long as all else that a session's hook does. */
+function sha256(content: string | Uint8Array): Buffer {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(content).digest()
+}
 
 /** SHA-256 of bytes, or of the UTF-8 of a text, in lower-case hex. */
 export function sha256Hex(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex')
+  return sha256(content).toString('hex')
 }
 
 /** Subresource integrity of bytes: `sha256-<base64>`. */
 export function integrityOf(content: Uint8Array): string {
-  return `sha256-${createHash('sha256').update(content).digest('base64')}`
+  return `sha256-${sha256(content).toString('base64')}`
 }
 
 /** The digest inside `sha256-<base64>`, in hex. Two releases have most of their files in common. */
