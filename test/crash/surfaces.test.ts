@@ -147,7 +147,7 @@ describe('a switch that is killed', () => {
     expect(isSwitch).toBeGreaterThan(0)
     await killAtEach({
       job,
-      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 5),
+      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 4),
       restore,
       verify: async () => {
         const { layout, roots, context } = stage

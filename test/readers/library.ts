@@ -49,8 +49,14 @@ export interface Read {
   readonly failures: readonly string[]
 }
 
-/** Starts a reader. @returns ends it, once it has read everything at least once */
-export async function startReader(roots: readonly ReadSurface[]): Promise<() => Promise<Read>> {
+export interface Reader {
+  /** How often it has read everything so far. */
+  rounds(): number
+  end(): Promise<Read>
+}
+
+/** Starts a reader, and waits until it has read everything once. */
+export async function startReader(roots: readonly ReadSurface[]): Promise<Reader> {
   const child = spawn(process.execPath, [READER, JSON.stringify({ roots, steady: STEADY, words: WORDS })], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -60,17 +66,23 @@ export async function startReader(roots: readonly ReadSurface[]): Promise<() => 
     stderr += text
   })
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
-  await new Promise<void>((resolve) => {
+  const begun = new Promise<void>((resolve) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
       resolve()
     })
-    child.on('close', () => resolve())
   })
-  return async () => {
-    child.stdin.end()
-    await ended
-    if (stderr !== '') throw new Error(`the reader failed: ${stderr}`)
-    return JSON.parse(stdout.slice('reading\n'.length))
+  await Promise.race([begun, ended])
+  return {
+    rounds() {
+      if (stderr !== '') throw new Error(`the reader failed: ${stderr}`)
+      return stdout.split('.\n').length - 1
+    },
+    async end() {
+      child.stdin.end()
+      await ended
+      if (stderr !== '') throw new Error(`the reader failed: ${stderr}`)
+      return JSON.parse(stdout.slice(stdout.indexOf('{')))
+    },
   }
 }

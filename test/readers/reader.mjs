@@ -1,6 +1,6 @@
 /**
- * An agent, as far as surfaces are concerned: reads every skill of the roots that it is given, again and again, until its
- * stdin ends; then tells what it saw. Every way to read is here, with what it may expect (SPEC.md, "What a reader sees"):
+ * An agent, as far as surfaces are concerned: reads every skill of the roots that it is given, again and again, with a dot
+ * for each round, until its stdin ends; then tells what it saw. Every way to read is here, with what it may expect (SPEC.md, "What a reader sees"):
  *
  * - listing: no entry leads nowhere at any instant.
  * - by handle: whoever enters the directory of a skill once and reads below it finds one release, whole.
@@ -121,7 +121,7 @@ process.stdin.on('end', () => {
 process.stdin.resume()
 const go = () => {
   round()
-  if (told.rounds === 1) process.stdout.write('reading\n')
+  process.stdout.write('.\n')
   if (!ends) return setImmediate(go)
   told.releases = releases.size
   process.stdout.write(`${JSON.stringify(told)}\n`)

@@ -3,10 +3,12 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { withLock } from '../../src/disk/lock.ts'
+import { doctor } from '../../src/flows/doctor.ts'
 import { followCurrent } from '../../src/flows/follow-surfaces.ts'
 import { addSurface } from '../../src/flows/surface.ts'
-import type { Installed } from '../../src/home/releases.ts'
+import { currentDirectory, type Installed } from '../../src/home/releases.ts'
 import { rollback } from '../../src/index.ts'
+import type { Host } from '../../src/surfaces/host.ts'
 import { pointerPath } from '../../src/surfaces/pointer.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { createDesk, type Desk, seen } from '../surfaces/fixture.ts'
@@ -16,9 +18,9 @@ import { libraryOf, type ReadSurface, startReader, WORDS } from './library.ts'
 const EVERYTHING = process.env['SKILLSCTL_SURFACES'] === 'all'
 /** To repeat a failure: SKILLSCTL_SEED=<the number that it printed>. */
 const SEED = Number(process.env['SKILLSCTL_SEED'] ?? Date.now() % 1_000_000_007)
-const SWITCHES = EVERYTHING ? 200 : 20
-const COMMANDS = EVERYTHING ? 40 : 2
-const KILLS = EVERYTHING ? 300 : 5
+const SWITCHES = EVERYTHING ? 200 : 12
+const COMMANDS = EVERYTHING ? 40 : 1
+const KILLS = EVERYTHING ? 300 : 3
 
 interface Library extends Desk {
   readonly releases: readonly Installed[]
@@ -72,8 +74,10 @@ const rollbackTo = ({ layout }: Library, { version }: Installed, killAfter?: num
 test(`a reader sees whole skills while ${SWITCHES} releases are switched under it, and ${COMMANDS} by the command line`, async () => {
   const library = await createLibrary()
   const { releases, surfaces, layout, context } = library
-  const stop = await startReader(surfaces)
-  for (let count = 0; count < SWITCHES; count++) {
+  const reader = await startReader(surfaces)
+  let count = 0
+  // On a busy machine more of them: it has to be there while they happen.
+  for (; count < SWITCHES || reader.rounds() < SWITCHES / 2; count++) {
     const release = releases[count % releases.length]
     if (release === undefined) throw new Error('there is no release')
     const { settled } = await withLock(layout.lock, async () => {
@@ -83,25 +87,22 @@ test(`a reader sees whole skills while ${SWITCHES} releases are switched under i
     expect(settled.map(({ outcome }) => outcome)).toEqual(['moved', 'moved'])
     expectShown(library, count % releases.length)
   }
-  for (let count = 0; count < COMMANDS; count++) {
-    const number = (SWITCHES + count) % releases.length
+  for (const last = count + COMMANDS; count < last; count++) {
+    const number = count % releases.length
     const release = releases[number]
     if (release === undefined) throw new Error('there is no release')
     expect(await rollbackTo(library, release)).toMatchObject({ code: 0 })
     expectShown(library, number)
   }
-  const read = await stop()
+  const read = await reader.end()
   expect(read.failures).toEqual([])
-  // It was there all the time.
-  expect(read.releases).toBeGreaterThan(4)
-  expect(read.rounds).toBeGreaterThan(SWITCHES / 4)
   expect(warned(library)).toEqual([])
 })
 
-test(`and while ${KILLS} switches are killed at random moments, each finished by the next run`, async () => {
+test(`and while ${KILLS} switches are killed at random moments, each finished by the next run or by doctor`, async () => {
   const library = await createLibrary()
   const { releases, surfaces, layout, context } = library
-  const stop = await startReader(surfaces)
+  const reader = await startReader(surfaces)
   const random = randoms(SEED)
   const started = performance.now()
   await rollbackTo(library, releases[0] ?? fail())
@@ -115,16 +116,36 @@ test(`and while ${KILLS} switches are killed at random moments, each finished by
     // As if the next run came some minutes later: nobody waits for the writer of a torn lock.
     const then = new Date(Date.now() - 10 * 60 * 1000)
     await utimes(layout.lock, then, then).catch(() => {})
-    await rollback(context, release.version)
-    expectShown(library, number)
+    if (count % 2 === 1) {
+      await rollback(context, release.version)
+      expectShown(library, number)
+    } else {
+      const { failed } = await doctor(context, {
+        fix: true,
+        host: hostOf(library),
+        hooks: NO_HOOKS,
+        machineId: undefined,
+      })
+      expect(failed).toEqual([])
+      expectShown(
+        library,
+        releases.findIndex(({ directory }) => directory === currentDirectory(layout)),
+      )
+    }
   }
-  const read = await stop()
+  const read = await reader.end()
   expect(read.failures, `SKILLSCTL_SEED=${SEED}`).toEqual([])
-  expect(kills).toBeGreaterThan(0)
+  if (EVERYTHING) expect(kills).toBeGreaterThan(KILLS / 4)
   expect(warned(library)).toEqual([])
   for (const { root } of surfaces)
     expect((await readdir(join(root, 'skills'))).filter((name) => name.startsWith('.'))).toEqual([])
 })
+
+const NO_HOOKS = { find: async () => ({ is: 'none' as const }), install: async () => {} }
+
+function hostOf({ root }: Library): Host {
+  return { person: { directory: root, variables: {} }, platform: 'linux', root: join(root, 'system') }
+}
 
 function warned({ warnings }: Library): readonly string[] {
   return warnings.filter((warning) => warning.includes('surface'))
