@@ -29,7 +29,10 @@ function skip(reason) {
   process.exit(0)
 }
 
-/** Takes the newest there are, and without a registry those of the last run. */
+/**
+ * Takes the newest there are, and without a registry those of the last run. `latest` is said in so many words: otherwise
+ * npm silently takes an old one that suits this Node, which the native programs do not need.
+ */
 function install() {
   mkdirSync(CACHE, { recursive: true })
   const manifest = join(CACHE, 'package.json')
@@ -40,7 +43,7 @@ function install() {
     execFileSync('npm', args, { cwd: CACHE, stdio: ['ignore', 'ignore', 'inherit'] })
   } catch {
     const isThere = PACKAGES.every((name) => existsSync(join(CACHE, 'node_modules', name)))
-    if (!isThere) skip('npm could not fetch the agents, see above')
+    if (!isThere) skip('npm could not fetch the agents; what it said is above')
     console.log('npm could not ask the registry: the agents of the last run are used')
   }
   for (const name of PACKAGES) {
@@ -50,6 +53,7 @@ function install() {
 }
 
 if (process.platform !== 'linux') skip('only Linux can cut a process off from the network')
+if (spawnSync('tmux', ['-V']).status !== 0) skip('tmux is not here, in which sessions run')
 const room = join(CACHE, 'etc')
 mkdirSync(room, { recursive: true })
 const wall = behindWall(room, ['true'], { encoding: 'utf8' })
