@@ -1,5 +1,5 @@
 /** What is ours on a surface while it is worked on, and what is at the places of its entries. */
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { entriesOf, FOLDERS, type Folder, type SurfaceEntry } from '../core/surface.ts'
 import { onDiskNow } from '../disk/fault.ts'
@@ -72,9 +72,14 @@ export class OwnEntries {
     if (own === undefined) return 'taken'
     const isOurs =
       own.by === 'link'
-        ? targetOf(path) === own.target
+        ? targetOf(path) === own.target && this.isOfThisHome(own.target)
         : isOurCopy(this.root, place, own, this.madeFrom(place, own))
     return isOurs ? 'ours' : 'taken'
+  }
+
+  /** A link into another home is ours when that was this one before it was moved; a home that was copied needs it still. */
+  private isOfThisHome(target = ''): boolean {
+    return target.startsWith(join(this.layout.surfaces, '/')) || !existsSync(target)
   }
 
   isCopyOf({ place, digest }: SurfaceEntry): boolean {

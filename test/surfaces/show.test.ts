@@ -4,8 +4,11 @@ import { appendFile, chmod, cp, mkdir, readlink, rename, rm, symlink, writeFile 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { removeTree } from '../../src/disk/remove-tree.ts'
+import { layoutOf } from '../../src/home/layout.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
 import { pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
+import { showRelease } from '../../src/surfaces/show.ts'
 import { isRoot } from '../support/unprivileged.ts'
 import { createDesk, type Desk, type Files, inventory, seen, skill, surfaceAt } from './fixture.ts'
 
@@ -514,5 +517,33 @@ describe('entries that are copies', () => {
     await desk.show(surface, await desk.install(4, skill('a', 'z')))
     await desk.show(surface, undefined)
     expect(existsSync(workshop)).toBe(false)
+  })
+})
+
+describe('another home', () => {
+  const states = [skill('a', 'one'), skill('a', 'two')] as const
+
+  test('that is a copy leaves the links of the first alone', async () => {
+    const desk = await createDesk()
+    const surface = surfaceAt(desk.root, { by: 'link' })
+    const [one, two] = [await desk.install(1, states[0]), await desk.install(2, states[1])]
+    await desk.show(surface, one)
+    const copy = layoutOf(`${desk.layout.root} copy`)
+    onTestFinished(() => removeTree(copy.root))
+    await cp(desk.layout.root, copy.root, { recursive: true, verbatimSymlinks: true })
+    expect(await showRelease(copy, surface, two, Date.now())).toMatchObject({ shadowed: ['skills/a'] })
+    expect(seen(desk.root)).toEqual(expected(states[0]))
+  })
+
+  test('that is this one, moved, makes its links anew', async () => {
+    const desk = await createDesk()
+    const surface = surfaceAt(desk.root, { by: 'link' })
+    const [one, two] = [await desk.install(1, states[0]), await desk.install(2, states[1])]
+    await desk.show(surface, one)
+    const moved = layoutOf(`${desk.layout.root} moved`)
+    await rename(desk.layout.root, moved.root)
+    onTestFinished(() => rename(moved.root, desk.layout.root))
+    expect(await showRelease(moved, surface, two, Date.now())).toMatchObject({ shadowed: [] })
+    expect(seen(desk.root)).toEqual(expected(states[1]))
   })
 })
