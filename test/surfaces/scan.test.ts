@@ -1,6 +1,6 @@
 /**
  * The simulated scan against what agents do: Claude Code and Codex were seen to list this (`npm run test:agents` looks
- * again), Gemini CLI does so by its source, OpenCode by quotations of it.
+ * again), Gemini CLI does so by its source, OpenCode as it was seen to.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
@@ -64,7 +64,23 @@ const LISTED: [preset: string, names: string[]][] = [
     ['UpperCase', 'badyaml', 'different', 'foo', 'inner', 'noname', 'outer', 'plain', 'sub', 'with space'],
   ],
   ['gemini-cli', ['UpperCase', 'badyaml', 'different', 'foo', 'long', 'one', 'outer', 'plain', 'with space']],
-  ['opencode', ['UpperCase', 'foo', 'inner', 'long', 'mark', 'outer', 'plain', 'sub', 'with space']],
+  [
+    'opencode',
+    [
+      'UpperCase',
+      'different',
+      'dotted',
+      'foo',
+      'inner',
+      'long',
+      'mark',
+      'one',
+      'outer',
+      'plain',
+      'sub',
+      'with space',
+    ],
+  ],
 ]
 
 describe('a scan', () => {
