@@ -49,17 +49,18 @@ export async function refreshFirst(
   const [began, until] = [now(), clock() + timeout]
   const state = await readState(layout)
   if (!isDue(state, ifOlderThan, began)) return outcomeOf(state)
-  if ((await heldFor(layout.refreshing)) === undefined) await within(timeout, start())
+  let hasBegun = (await heldFor(layout.refreshing)) !== undefined || (await within(timeout, start()))
   for (;;) {
     const age = await heldFor(layout.refreshing)
     if (age === undefined) break
     if (age >= timeout || clock() >= until) return { outcome: 'underway' }
+    hasBegun = true
     await delay(POLL)
   }
+  // On a busy machine starting a process takes longer than anybody waits.
+  if (!hasBegun) return { outcome: 'underway' }
   const after = await readState(layout)
   if (after.problem !== undefined || isNewer(after.checkedAt, began)) return outcomeOf(after)
-  // It has not even begun: a machine so busy that starting a process takes longer than anybody waits.
-  if (clock() >= until) return { outcome: 'underway' }
   return { outcome: 'failed', problem: { code: 'failed', message: 'the refresh ended without a word' } }
 }
 
@@ -84,11 +85,13 @@ function outcomeOf({ problem }: MachineState): Refreshed {
   return problem === undefined ? { outcome: 'fresh' } : { outcome: 'failed', problem }
 }
 
-async function within(timeout: number, work: Promise<unknown>): Promise<void> {
+/** @returns whether it has ended */
+async function within(timeout: number, work: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController()
-  const over = delay(timeout, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([work, over])
+  const over = delay(timeout, false, { signal: timer.signal }).catch(() => false)
+  const hasEnded = await Promise.race([work.then(() => true), over])
   timer.abort()
+  return hasEnded
 }
 
 export interface RunningRelease {

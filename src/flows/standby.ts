@@ -1,6 +1,6 @@
 /** Getting ready for the next update while there is nothing to do (SPEC.md, "Standby"). */
 import { isError, SkillsctlError } from '../core/errors.ts'
-import { onDisk, onDiskNow } from '../disk/fault.ts'
+import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 import { syncRelease } from '../home/place.ts'
 import { currentName, type Installed, readInstalled } from '../home/releases.ts'
@@ -48,8 +48,11 @@ async function make(layout: Layout, installed: Installed, area: StagingArea): Pr
     )
   if (!isUntouched()) return false
   const { copyTree } = await import('../archive/copy-tree.ts')
-  const isCopied = await onDisk(area.tree, () =>
-    inTurns(copyTree(area.tree, base), new AbortController().signal),
+  const isCopied = await inTurns(copyTree(area.tree, base), new AbortController().signal).catch(
+    (error: unknown) => {
+      // A mistake of ours is none of the system's.
+      throw errnoOf(error) === undefined ? error : systemError(error, area.tree)
+    },
   )
   if (isCopied !== true) {
     if (isUntouched()) throw rotten(installed)
