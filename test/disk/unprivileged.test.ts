@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest'
 import { canDropPrivileges, runTestsUnprivileged } from '../support/unprivileged.ts'
 
-/** Whoever writes trees. The other tests of archives only compute. */
-const PATHS = ['test/disk', 'test/home', 'test/surfaces', 'test/archive/patch-tree', 'test/archive/pack']
+/** Whoever writes, moves and removes. The other tests of these rooms only compute, or are many of one kind. */
+const PATHS = [
+  'test/disk',
+  'test/home/activation',
+  'test/home/drift',
+  'test/home/staging',
+  'test/home/tidy',
+  'test/surfaces/show',
+  'test/archive/pack',
+]
 
 test.runIf(canDropPrivileges())(
   'the tests of disk, home and surfaces pass for a user that is not root, too',
