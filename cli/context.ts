@@ -103,11 +103,14 @@ export async function checkoutConfig(): Promise<PublishConfig | undefined> {
   return bytes === undefined ? undefined : parsePublishConfig(bytes.toString('utf8'), path)
 }
 
-let found: Promise<Git | undefined> | undefined
+/** By working directory: a command asks more than once. */
+const checkouts = new Map<string, Promise<Git | undefined>>()
 
 /** The checkout we are in, if we are in one. */
 export function checkout(): Promise<Git | undefined> {
-  found ??= findCheckout()
+  const here = process.cwd()
+  const found = checkouts.get(here) ?? findCheckout()
+  checkouts.set(here, found)
   return found
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../cli/program.ts'
 import { Site, secretOf } from '../support/cli.ts'
 import { isForeign } from '../support/foreign-store.ts'
+import { runHere } from '../support/in-process.ts'
 
 describe('--json', () => {
   let site: Site
@@ -17,7 +18,11 @@ describe('--json', () => {
   /** One object on stdout, and nothing else there. */
   async function object(command: string, args: readonly string[], exit = 0) {
     used.add(command)
-    const ran = await site.run([...command.split(' '), ...args, '--json', '--home', site.home('json')])
+    const ran = await site.run(
+      [...command.split(' '), ...args, '--json', '--home', site.home('json')],
+      {},
+      runHere,
+    )
     expect(ran, command).toMatchObject({ exit })
     const value = JSON.parse(ran.stdout)
     expect(Object.getPrototypeOf(value), command).toBe(Object.prototype)

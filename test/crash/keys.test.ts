@@ -56,7 +56,7 @@ describe.each(EVERYTHING ? CHANGES : CHANGES.slice(1))(
         part === PARTS[index <= afterA ? 0 : index <= afterB ? 1 : 2]
       await killAtEach({
         job: job(),
-        points: killPoints(operations, belongs, 2),
+        points: killPoints(operations, belongs, 1),
         restore: () => scene.restore(),
         verify: async () => {
           const [slept, home] = [scene.home, scene.at('newcomer')]

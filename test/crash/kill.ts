@@ -26,6 +26,7 @@ export function killPoints(
     return WRITES.test(operation.name) ? [whole, { ...whole, torn: true }] : [whole]
   })
   if (EVERYTHING || points.length <= count) return points
+  if (count === 1) return points.slice(points.length / 2).slice(0, 1)
   const step = (points.length - 1) / (count - 1)
   return Array.from({ length: count }, (_, index) => points[Math.round(index * step)]).filter(
     (point) => point !== undefined,

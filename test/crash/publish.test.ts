@@ -56,7 +56,7 @@ describe('a publisher that is killed leaves the old or the new head', () => {
       points: killPoints(
         operations,
         ({ step, subject }) => steps.includes(step) && subject.includes(part),
-        row === 'sign, point' ? 3 : 2,
+        row === 'sign, point' ? 2 : 1,
       ),
       restore: () => scene.restore(),
       verify: async () => {

@@ -86,7 +86,7 @@ describe('a pull that is killed leaves the old or the new release, and the next 
       steps.includes(step === 'activate' && isTidy(operations, index) ? 'tidy' : step)
     await killAtEach({
       job: job(),
-      points: killPoints(operations, belongs, 2),
+      points: killPoints(operations, belongs, 1),
       restore: () => scene.restore(),
       verify: async () => {
         const runs = await whatRuns(scene.home, scene.releases, edits)

@@ -42,7 +42,7 @@ const COMMANDS: readonly Command[] = [
     name: 'pull',
     scene: () => follower,
     args: () => ['pull'],
-    kills: EVERYTHING ? 80 : 3,
+    kills: EVERYTHING ? 80 : 1,
     verify: async (scene: Scene) => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()
@@ -55,7 +55,7 @@ const COMMANDS: readonly Command[] = [
     scene: () => follower,
     restore: (scene) => scene.restoreReady(),
     args: () => ['pull'],
-    kills: EVERYTHING ? 80 : 2,
+    kills: EVERYTHING ? 80 : 1,
     verify: async (scene: Scene) => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()
@@ -68,7 +68,7 @@ const COMMANDS: readonly Command[] = [
     scene: () => publisher,
     restore: (scene) => scene.restoreInstalled(),
     args: () => ['pull'],
-    kills: EVERYTHING ? 80 : 2,
+    kills: EVERYTHING ? 80 : 1,
     verify: async (scene: Scene) => {
       expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(4))
       await scene.minutesPass()
@@ -83,7 +83,7 @@ const COMMANDS: readonly Command[] = [
     name: 'publish',
     scene: () => publisher,
     args: () => ['publish'],
-    kills: EVERYTHING ? 80 : 3,
+    kills: EVERYTHING ? 80 : 1,
     verify: async (scene: Scene) => {
       expect((await pull(scene.machine())).problem).toBeUndefined()
       const head = await whatRuns(scene.home, scene.releases)
@@ -102,7 +102,7 @@ const COMMANDS: readonly Command[] = [
     name: 'rollback',
     scene: () => follower,
     args: () => ['rollback', follower.release(2).version],
-    kills: EVERYTHING ? 40 : 2,
+    kills: EVERYTHING ? 40 : 1,
     verify: async (scene: Scene) => {
       expect([scene.release(2), scene.release(4)]).toContain(await whatRuns(scene.home, scene.releases))
       await scene.minutesPass()

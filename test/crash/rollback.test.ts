@@ -48,7 +48,7 @@ describe('a rollback that is killed', () => {
     const operations = await recordOperations(job)
     await killAtEach({
       job,
-      points: killPoints(operations, () => true, 2),
+      points: killPoints(operations, () => true, 1),
       restore: () => scene.restore(),
       verify: async () => {
         expect([scene.release(4), target]).toContain(await whatRuns(scene.home, scene.releases, edits))
@@ -76,7 +76,7 @@ test('a repair that is killed leaves the edited or the restored release', async 
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 1),
     restore: () => scene.restore(),
     verify: async () => {
       expect(await whatRuns(scene.home, scene.releases, edits)).toBe(scene.release(4))
@@ -101,7 +101,7 @@ test('a pull that was mending a lost `current` and is killed leaves none or a co
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 1),
     restore: lose,
     verify: async () => {
       await scene.minutesPass()

@@ -34,7 +34,7 @@ test('an idle pull that is killed leaves what runs alone; the next ones prepare,
   let kills = 0
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 1),
     restore: () => scene.restoreInstalled(),
     verify: async () => {
       expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(4))
@@ -56,7 +56,7 @@ test('an update that changes a standby and is killed leaves the old or the new r
   expect(operations.map(({ name }) => name)).not.toContain('copyFileSync')
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 1),
     restore: () => scene.restoreReady(),
     verify: async () => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { decodeToken, encodeToken, openStore, openWritableStore, pull } from '../../src/index.ts'
 import { fault } from '../support/lying-store.ts'
 import { openTarget } from '../support/s3/target.ts'
@@ -209,15 +209,14 @@ async function disposableS3() {
   await target.client().send(open)
   const urlOf = (prefix: string): string =>
     `s3://${bucket}/${prefix}?endpoint=${encodeURIComponent(target.endpoint)}&region=${target.region}`
-  const before = { ...process.env }
-  process.env['AWS_ACCESS_KEY_ID'] = target.accessKeyId
-  process.env['AWS_SECRET_ACCESS_KEY'] = target.secretAccessKey
+  vi.stubEnv('AWS_ACCESS_KEY_ID', target.accessKeyId)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', target.secretAccessKey)
   return {
     url: urlOf('team'),
     urlOf,
     publicUrlOf: (prefix: string) => `${target.endpoint}/${bucket}/${prefix}`,
     async [Symbol.asyncDispose]() {
-      process.env = before
+      vi.unstubAllEnvs()
       await target.close()
     },
   }

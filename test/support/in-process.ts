@@ -1,5 +1,5 @@
 /** The command line without a process of its own, for tests that try many: starting one costs more than most of them do. */
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { vi } from 'vitest'
 import { BARE, type Ran, type RunOptions } from './cli.ts'
 
@@ -23,6 +23,7 @@ export async function runHere(
     }),
   )
   setEnvironment({ ...BARE, ...env })
+  insistOnHome()
   process.chdir(cwd)
   process.exitCode = undefined
   try {
@@ -33,6 +34,13 @@ export async function runHere(
     setEnvironment(before.env)
     process.exitCode = before.exitCode
   }
+}
+
+/** Somebody who has put another object in the place of `process.env` would have us work in the home of whoever tests. */
+function insistOnHome(): void {
+  const { HOME } = process.env
+  if (HOME === undefined || homedir() === HOME) return
+  throw new Error('process.env is not the environment of this process any more: set its variables instead')
 }
 
 /** For the system's own calls as well: another object in the place of `process.env` would leave `homedir()` as it is. */
