@@ -15,6 +15,8 @@ const EXPECTED = [
   'dist/cli/main.cjs',
   'dist/cli/*.cjs',
   'dist/cli/THIRD-PARTY-LICENSES.txt',
+  'dist/hook/main.cjs',
+  'dist/hook/*.cjs',
   'dist/ci/publish.cjs',
   'dist/ci/*.cjs',
   'dist/src/index.js',

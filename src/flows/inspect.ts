@@ -233,7 +233,8 @@ export async function inspectRepository(
   pin: RootPin | undefined,
   now: number,
 ): Promise<InspectReport> {
-  const { memoryCache, RepositoryReader } = await import('../trust/reader.ts')
+  const { RepositoryReader } = await import('../trust/reader.ts')
+  const { memoryCache } = await import('../trust/trust-cache.ts')
   const { channelOfTarget } = await import('../core/channel.ts')
   const trusted = pin ?? (await firstRoot(store))
   const reader = await RepositoryReader.open({ store, pin: trusted, cache: memoryCache(), now })

@@ -1,8 +1,9 @@
 /** `skillsctl releases`: the verified history of a channel. Works for a machine and for a publisher. */
 import type { Channel, ReleaseEntry } from '../core/channel.ts'
 import type { ReadableStore } from '../store/store.ts'
-import { memoryCache, RepositoryReader } from '../trust/reader.ts'
+import { RepositoryReader } from '../trust/reader.ts'
 import type { RootPin } from '../trust/root-chain.ts'
+import { memoryCache } from '../trust/trust-cache.ts'
 import { channelHistory } from './channel-history.ts'
 
 export interface ReleasesOptions {

@@ -1,7 +1,7 @@
 /** `trust/`: the metadata that this machine has accepted, each file replaced atomically. */
 import { join } from 'node:path'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
-import type { TrustCache } from '../trust/reader.ts'
+import type { TrustCache } from '../trust/trust-cache.ts'
 import type { Layout } from './layout.ts'
 
 export function trustCache(layout: Layout): TrustCache {

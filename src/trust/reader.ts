@@ -7,17 +7,13 @@ import { type Channel, type ChannelHead, parseHead } from '../core/channel.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { Etag, ReadableStore } from '../store/store.ts'
+import { readRoot } from './cached-root.ts'
 import { sha256Hex } from './digest.ts'
 import { type HeadHint, metadataKey, type RootSigned, signedPart, type TimestampSigned } from './metadata.ts'
 import { fetchTimestamp, type Timestamp } from './probe.ts'
-import { fetchPinnedRoot, fetchRoot, MOST_ROOTS, type RootPin, readRoot } from './root-chain.ts'
+import { fetchPinnedRoot, fetchRoot, MOST_ROOTS, type RootPin } from './root-chain.ts'
+import type { TrustCache } from './trust-cache.ts'
 import { Verifier } from './verifier.ts'
-
-/** The metadata that was accepted last, by role. A machine keeps it in `trust/`, a publisher in memory. */
-export interface TrustCache {
-  read(role: string): Promise<Buffer | undefined>
-  write(role: string, bytes: Buffer): Promise<void>
-}
 
 /** Of a role's metadata, what is asked of it: its targets, by path. In our words, because tuf-js's types are not shipped. */
 export interface VerifiedRole {
@@ -358,15 +354,4 @@ interface FileName {
   readonly version: number
   /** Bytes. */
   readonly length?: number | undefined
-}
-
-/** A cache that forgets with the process. */
-export function memoryCache(): TrustCache {
-  const kept = new Map<string, Buffer>()
-  return {
-    read: async (role) => kept.get(role),
-    write: async (role, bytes) => {
-      kept.set(role, bytes)
-    },
-  }
 }

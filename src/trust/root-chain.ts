@@ -4,7 +4,6 @@ import type { ReadableStore } from '../store/store.ts'
 import { sha256Hex } from './digest.ts'
 import { metadataKey } from './metadata.ts'
 import { fetchTimestamp } from './probe.ts'
-import { Verifier } from './verifier.ts'
 
 /** Bytes. */
 const LONGEST_ROOT = 512 * 1024
@@ -26,16 +25,6 @@ export async function fetchRoot(store: ReadableStore, version: number): Promise<
     return answer.kind === 'found' ? answer.body : undefined
   } catch (error) {
     if (isError(error, 'denied')) return undefined
-    throw error
-  }
-}
-
-/** A cached root that a failing disk has damaged is as good as none: the pinned one leads to it again. */
-export function readRoot(bytes: Buffer, now: number): Verifier | undefined {
-  try {
-    return new Verifier(bytes, now)
-  } catch (error) {
-    if (error instanceof SkillsctlError) return undefined
     throw error
   }
 }

@@ -8,8 +8,9 @@ import {
   type TargetsSigned,
   type TimestampSigned,
 } from './metadata.ts'
-import { memoryCache, NEVER_EXPIRES, RepositoryReader } from './reader.ts'
+import { NEVER_EXPIRES, RepositoryReader } from './reader.ts'
 import type { RootPin } from './root-chain.ts'
+import { memoryCache } from './trust-cache.ts'
 
 /** The repository as it verifies right now. */
 export interface View {

@@ -13,8 +13,9 @@ import {
   signedBytes,
   splitMetadata,
 } from '../../../src/trust/metadata.ts'
-import { memoryCache, RepositoryReader } from '../../../src/trust/reader.ts'
+import { RepositoryReader } from '../../../src/trust/reader.ts'
 import { keySet } from '../../../src/trust/root.ts'
+import { memoryCache } from '../../../src/trust/trust-cache.ts'
 import { Verifier } from '../../../src/trust/verifier.ts'
 import { readRepository } from '../../../src/trust/view.ts'
 import { bodyOf } from '../../support/team.ts'
