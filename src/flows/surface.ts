@@ -88,10 +88,28 @@ export async function addSurface(
 
 /** Takes away what we have made there, and nothing else. The caller holds the lock. */
 async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
-  // A root that has gone has taken everything of ours along.
-  const isThere = root !== undefined && onDiskNow(root, () => isDirectory(root))
-  if (!isThere) return { changed: [], shadowed: [], kept: [] }
+  if (root === undefined || !(await canHoldOurs(layout, { ...surface, root })))
+    return { changed: [], shadowed: [], kept: [] }
   return showRelease(layout, { ...surface, root }, undefined, now)
+}
+
+/**
+ * Whether there is anything to take away. A root that has gone may be a disk that is not mounted: it would come back
+ * with links that lead nowhere, and nobody would know that they were ours.
+ * @throws SkillsctlError `absent` when there is, and it cannot be reached
+ */
+async function canHoldOurs(layout: Layout, { name, root }: Surface & { root: string }): Promise<boolean> {
+  if (onDiskNow(root, () => isDirectory(root))) return true
+  const { entries } = await readLedger(layout, name)
+  if (entries.size === 0) return false
+  throw new SkillsctlError(
+    'absent',
+    'the root of this surface is not there, so that nothing can be removed',
+    {
+      subject: root,
+      hint: 'mount its disk again; if it was deleted, make an empty directory there; then do this again',
+    },
+  )
 }
 
 /** Its ledger tells what may still be read, and goes when that is over. */
@@ -190,6 +208,8 @@ function patterns(chosen: readonly string[] | undefined): readonly string[] | un
 export async function removeSurface(context: MachineContext, name: string): Promise<Shown> {
   const { layout, now } = context
   const surface = requireSurface(await requireConfig(layout), name)
+  // Refused before anything is changed, the settings of its agent included.
+  if (surface.root !== undefined) await canHoldOurs(layout, { ...surface, root: surface.root })
   await removeHookOf(context, surface)
   return withLock(layout.lock, async () => {
     const shown = await takeAway(layout, surface, now())

@@ -51,11 +51,11 @@ export async function showRelease(
 }
 
 /** A root that has gone is not made again: it may be a disk that is not mounted. */
-function insistOnRoot({ root, name }: Surface & { readonly root: string }): void {
+function insistOnRoot({ root }: Surface & { readonly root: string }): void {
   if (isDirectory(root)) return
   throw new SkillsctlError('absent', 'the root of this surface is not there', {
     subject: root,
-    hint: `make it again with: skillsctl doctor --fix, or forget it: skillsctl surface remove ${name}`,
+    hint: 'mount its disk again, or make it again with: skillsctl doctor --fix',
   })
 }
 

@@ -169,16 +169,40 @@ describe.each(WAYS)('a surface with entries by %s', (by) => {
     expect(Object.keys(seen(claude(desk)))).toContain('skills/a/SKILL.md')
   })
 
-  test('is removed, though its root is gone or a file has taken its place', async () => {
+  test('is not removed while its root is away, and is when it is back, with everything of ours', async () => {
     const desk = await createDesk()
     await desk.run(await desk.install(1, skill('a', 'x')))
     await add(desk, { by })
-    await add(desk, { by, name: 'second', root: join(desk.root, 'second') })
-    await rm(claude(desk), { recursive: true })
-    await rm(join(desk.root, 'second'), { recursive: true })
-    await writeFile(join(desk.root, 'second'), '')
+    const away = `${claude(desk)}.unmounted`
+    await rename(claude(desk), away)
+    const refused = { code: 'absent', subject: claude(desk), hint: expect.stringContaining('mount') }
+    for (const inItsPlace of [false, true]) {
+      if (inItsPlace) await writeFile(claude(desk), '')
+      await expect(removeSurface(desk.context, 'claude-code')).rejects.toMatchObject(refused)
+      await expect(add(desk, { root: join(desk.root, 'elsewhere') })).rejects.toMatchObject(refused)
+    }
+    expect(await listSurfaces(desk.context)).toHaveLength(1)
+    await rm(claude(desk))
+    await rename(away, claude(desk))
     await removeSurface(desk.context, 'claude-code')
-    await removeSurface(desk.context, 'second')
+    expect(seen(claude(desk))).toEqual({})
+  })
+
+  test('is removed once an empty directory stands for the root that was deleted', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, skill('a', 'x')))
+    await add(desk, { by })
+    await rm(claude(desk), { recursive: true })
+    await mkdir(claude(desk))
+    await removeSurface(desk.context, 'claude-code')
+    expect(await listSurfaces(desk.context)).toEqual([])
+  })
+
+  test('is removed without its root when there was never anything of ours', async () => {
+    const desk = await createDesk()
+    await add(desk, { by })
+    await rm(claude(desk), { recursive: true })
+    await removeSurface(desk.context, 'claude-code')
     expect(await listSurfaces(desk.context)).toEqual([])
   })
 
