@@ -2,11 +2,12 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { formatInstant } from '../../src/core/parse.ts'
 import type { Surface } from '../../src/core/surface.ts'
 import { ownIdentity } from '../../src/disk/process-identity.ts'
-import { followCurrent, heldHere } from '../../src/flows/follow-surfaces.ts'
+import { removeTree } from '../../src/disk/remove-tree.ts'
+import { followCurrent, heldHere, needsAttention } from '../../src/flows/follow-surfaces.ts'
 import { rollback } from '../../src/flows/rollback.ts'
 import {
   addSurface,
@@ -15,7 +16,8 @@ import {
   removeSurface,
   type SurfaceOptions,
 } from '../../src/flows/surface.ts'
-import { statPath } from '../../src/home/layout.ts'
+import { requireConfig } from '../../src/home/config.ts'
+import { layoutOf, statPath } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
 import { EVERY, endLease, takeLease } from '../../src/surfaces/lease.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
@@ -30,6 +32,9 @@ const person = ({ root }: Desk, variables: Readonly<Record<string, string>> = {}
 })
 const add = (desk: Desk, options: SurfaceOptions = {}, preset = 'claude-code') =>
   addSurface(desk.context, preset, options, person(desk))
+/** Whether a pull that finds nothing new would look after the surfaces. */
+const attention = async ({ layout }: Desk): Promise<boolean> =>
+  needsAttention({ layout, config: await requireConfig(layout) })
 const LEASE = { id: 'one', surface: EVERY, since: 0 }
 const claude = ({ root }: Desk): string => join(root, '.claude')
 
@@ -333,6 +338,65 @@ describe('adopting', () => {
 })
 
 describe('following what runs', () => {
+  describe.each(WAYS)('with entries by %s', (by) => {
+    async function emptied(): Promise<Desk> {
+      const desk = await createDesk()
+      await desk.run(await desk.install(1, { ...skill('a', 'x'), ...skill('b', 'x') }))
+      await add(desk, { by })
+      expect(await attention(desk)).toBe(false)
+      await rm(join(claude(desk), 'skills/a'), { recursive: true })
+      return desk
+    }
+
+    test('brings back what was deleted, though nothing is new, and touches nothing else', async () => {
+      const desk = await emptied()
+      const b = () => lstatSync(join(claude(desk), 'skills/b'), { bigint: true }).ctimeNs
+      const before = b()
+      expect(await attention(desk)).toBe(true)
+      const { settled } = await followCurrent(desk.context)
+      expect(settled).toMatchObject([{ outcome: 'moved', shown: { changed: ['skills/a'] } }])
+      expect(seen(claude(desk))['skills/a/SKILL.md']).toBe('a: x\n')
+      expect(b()).toBe(before)
+      expect(await attention(desk)).toBe(false)
+    })
+
+    test('leaves alone what somebody has put there, until it goes', async () => {
+      const desk = await emptied()
+      await writeFile(join(claude(desk), 'skills/a'), 'mine')
+      await add(desk)
+      expect(await attention(desk)).toBe(false)
+      await rm(join(claude(desk), 'skills/a'))
+      expect(await attention(desk)).toBe(true)
+      await followCurrent(desk.context)
+      expect(seen(claude(desk))['skills/a/SKILL.md']).toBe('a: x\n')
+    })
+
+    test('says once that the root has gone, and does not make it', async () => {
+      const desk = await emptied()
+      await rm(claude(desk), { recursive: true })
+      expect(await attention(desk)).toBe(true)
+      await followCurrent(desk.context)
+      expect(desk.warnings).toEqual([expect.stringContaining('the root of this surface is not there')])
+      expect(existsSync(claude(desk))).toBe(false)
+    })
+  })
+
+  test('leads links anew into a home that was moved', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, skill('a', 'x')))
+    await add(desk)
+    const moved = `${desk.layout.root}.moved`
+    await rename(desk.layout.root, moved)
+    onTestFinished(() => removeTree(moved))
+    const context = { ...desk.context, layout: layoutOf(moved) }
+    expect(seen(claude(desk))).toEqual({ 'skills/a': 'dangling' })
+    expect(
+      await needsAttention({ layout: context.layout, config: await requireConfig(context.layout) }),
+    ).toBe(true)
+    await followCurrent(context)
+    expect(seen(claude(desk))['skills/a/SKILL.md']).toBe('a: x\n')
+  })
+
   test('goes on with the other surfaces when one of them cannot', async () => {
     const desk = await createDesk()
     await add(desk)
