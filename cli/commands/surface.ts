@@ -96,7 +96,8 @@ function statusLines(status: SurfaceStatus, now: number): string[] {
 }
 
 function standingOf(status: SurfaceStatus, now: number): string {
-  const { surface, shows, isCurrent, entries, waitsSince, sessions, exported } = status
+  const { surface, shows, isCurrent, entries, waitsSince, sessions, exported, unread } = status
+  if (unread !== undefined) return `${unread}: see skillsctl doctor`
   const age = (instant: string): string => formatAge(Math.max(0, now - Date.parse(instant)))
   if (surface.root === undefined)
     return `manual: ${exported ? lastExport(exported, now) : 'never exported, '}not verifiable`

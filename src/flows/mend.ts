@@ -9,13 +9,10 @@ import { isSafeToMake } from '../doctor/surfaces.ts'
 import { requireConfig, writeConfig } from '../home/config.ts'
 import { createHome } from '../home/layout.ts'
 import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
-import { currentDirectory, readInstalled } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger } from '../surfaces/ledger.ts'
-import { pointerOf } from '../surfaces/pointer.ts'
-import { rebuildLedger } from '../surfaces/rebuild-ledger.ts'
+import { rebuildLedger, resetLedger } from '../surfaces/rebuild-ledger.ts'
 import { settleSurfaces } from '../surfaces/settle.ts'
-import { entriesShown } from '../surfaces/show.ts'
 import { finishInterrupted } from './activate.ts'
 import type { DoctorOptions } from './doctor.ts'
 import { type MachineContext, openMachine } from './machine.ts'
@@ -80,17 +77,24 @@ async function mendCurrent(context: MachineContext): Promise<void> {
 }
 
 async function mendLedgers({ layout, now }: MachineContext): Promise<void> {
-  await withLock(layout.lock, async () => {
+  const problem = await withLock(layout.lock, async () => {
+    const problems: SkillsctlError[] = []
     for (const surface of surfacesOf(await requireConfig(layout))) {
       const { root, name } = surface
-      if (root === undefined || !(await isDamaged(() => readLedger(layout, name)))) continue
-      const shown = pointerOf(layout, name) ?? currentDirectory(layout)
-      const release = shown === undefined ? undefined : readInstalled(layout, shown)
-      const entries = release === undefined ? new Map() : await entriesShown(surface, release)
-      await rebuildLedger(layout, { ...surface, root }, entries, release?.directory, now())
+      if (!(await isDamaged(() => readLedger(layout, name)))) continue
+      try {
+        if (root === undefined) await resetLedger(layout, name, now())
+        else await rebuildLedger(layout, { ...surface, root }, now())
+      } catch (error) {
+        // The root of one may be away.
+        if (!isError(error)) throw error
+        problems.push(error)
+      }
     }
+    return problems[0]
   })
   await showAgain({ layout, now })
+  if (problem !== undefined) throw problem
 }
 
 async function isDamaged(read: () => Promise<unknown>): Promise<boolean> {

@@ -20,7 +20,7 @@ import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { setAside } from '../surfaces/adopt.ts'
 import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
-import { type Exported, readLedger } from '../surfaces/ledger.ts'
+import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
 import { insistOnFreeRoot, isDirectory, type Person, rootOf } from '../surfaces/root.ts'
 import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
@@ -100,8 +100,7 @@ async function takeAway(layout: Layout, { root, ...surface }: Surface, now: numb
  */
 async function canHoldOurs(layout: Layout, { name, root }: Surface & { root: string }): Promise<boolean> {
   if (onDiskNow(root, () => isDirectory(root))) return true
-  const { entries } = await readLedger(layout, name)
-  if (entries.size === 0) return false
+  if (!isLost(layout, name) && (await readLedger(layout, name)).entries.size === 0) return false
   throw new SkillsctlError(
     'absent',
     'the root of this surface is not there, so that nothing can be removed',
@@ -249,6 +248,8 @@ export interface SurfaceStatus {
   /** Leases on it that are live. */
   readonly sessions: number
   readonly exported: ExportStatus | undefined
+  /** Why its ledger cannot be read; then nobody knows what is there. */
+  readonly unread: string | undefined
 }
 
 export interface ExportStatus {
@@ -267,7 +268,8 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
   const current = currentDirectory(layout)
   return Promise.all(
     surfaces.map(async (surface) => {
-      const { shows, entries, shadowed, waitsSince, exported } = await readLedger(layout, surface.name)
+      const read = await readLedger(layout, surface.name).catch(errorItself)
+      const { shows, entries, shadowed, waitsSince, exported } = isError(read) ? EMPTY : read
       return {
         surface,
         shows: pointerOf(layout, surface.name),
@@ -278,9 +280,15 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
         waitsSince,
         sessions: leases.filter((lease) => holds(lease, surface.name)).length,
         exported: exported && exportStatus(exported, layout),
+        unread: isError(read) ? read.message : undefined,
       }
     }),
   )
+}
+
+function errorItself(error: unknown): SkillsctlError {
+  if (isError(error)) return error
+  throw error
 }
 
 function exportStatus({ release, at, skills }: Exported, layout: Layout): ExportStatus {

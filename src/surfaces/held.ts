@@ -1,8 +1,9 @@
 /** Releases that somebody may be reading through a surface, or under a lease: they stay on disk (SPEC.md, "Retention"). */
+import { isError } from '../core/errors.ts'
 import type { Surface } from '../core/surface.ts'
 import type { Layout } from '../home/layout.ts'
 import { liveLeases, sweepLeases } from './lease.ts'
-import { ledgerNames, READ_FOR, readLedger, removeLedger } from './ledger.ts'
+import { type Ledger, ledgerNames, READ_FOR, readLedger, removeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 
 /** The caller holds the lock. @param now milliseconds since the epoch @returns directories of `releases/` */
@@ -13,9 +14,11 @@ export async function heldReleases(
 ): Promise<ReadonlySet<string>> {
   sweepLeases(layout, now)
   const held = new Set(liveLeases(layout, now).map(({ release }) => release))
-  // Also what was shown on a surface that is there no more.
-  for (const name of ledgerNames(layout)) {
-    const { shows, makes, former, entries } = await readLedger(layout, name)
+  const rooted = new Set(surfaces.flatMap(({ name, root }) => (root === undefined ? [] : [name])))
+  // Also what was shown on a surface that is there no more, or of which the ledger is lost.
+  for (const name of new Set([...ledgerNames(layout), ...rooted])) {
+    const read = rooted.has(name) ? readLedger(layout, name) : readOrReset(layout, name, now)
+    const { shows, makes, former, entries } = await read
     const recent = former.filter(({ until }) => now - Date.parse(until) < READ_FOR)
     const copies = [...entries.values()].map(({ release }) => release)
     const releases = recent.map(({ release }) => release)
@@ -25,4 +28,15 @@ export async function heldReleases(
     if (isGone && recent.length === 0) await removeLedger(layout, name)
   }
   return held
+}
+
+/** Nobody would be told of this one, and it would hold everything for ever. */
+async function readOrReset(layout: Layout, name: string, now: number): Promise<Ledger> {
+  try {
+    return await readLedger(layout, name)
+  } catch (error) {
+    if (!isError(error, 'corrupt')) throw error
+    const { resetLedger } = await import('./rebuild-ledger.ts')
+    return resetLedger(layout, name, now)
+  }
 }

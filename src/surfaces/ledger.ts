@@ -5,11 +5,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import { describe, type Fields, instant, list, object, optional, parseJson, string } from '../core/parse.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
+import { pointerOf } from './pointer.ts'
 
 const FORMAT = 'skillsctl-ledger/1'
 /** How long a release stays on disk after a surface has shown it. Milliseconds. */
@@ -75,11 +76,28 @@ export function ledgerNames({ ledgers }: Layout): string[] {
   return names.filter((name) => /^[^.].*\.json$/.test(name)).map((name) => name.slice(0, -'.json'.length))
 }
 
+/** Whether something was shown, as the pointer tells, and nobody knows any more what: that is not the same as nothing. */
+export function isLost(layout: Layout, surface: string): boolean {
+  return !existsSync(ledgerPath(layout, surface)) && pointerOf(layout, surface) !== undefined
+}
+
 /** @throws SkillsctlError `corrupt`: without it nobody knows what is ours; `unsupported` for that of a newer skillsctl */
 export async function readLedger(layout: Layout, surface: string): Promise<Ledger> {
   const path = ledgerPath(layout, surface)
   const bytes = await readIfThere(path)
-  return bytes === undefined ? EMPTY : parseLedger(bytes.toString('utf8'), path)
+  if (bytes === undefined && !isLost(layout, surface)) return EMPTY
+  try {
+    if (bytes !== undefined) return parseLedger(bytes.toString('utf8'), path)
+  } catch (cause) {
+    if (!isError(cause, 'corrupt')) throw cause
+    throw unreadable(path, 'damaged', cause)
+  }
+  throw unreadable(path, 'lost')
+}
+
+function unreadable(subject: string, what: 'damaged' | 'lost', cause?: SkillsctlError): SkillsctlError {
+  const message = `the ledger of this surface is ${what}: nobody knows what is ours there`
+  return new SkillsctlError('corrupt', message, { subject, hint: 'run: skillsctl doctor --fix', cause })
 }
 
 /** @throws SkillsctlError `corrupt`, `unsupported` */

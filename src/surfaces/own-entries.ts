@@ -1,7 +1,8 @@
 /** What is ours on a surface while it is worked on, and what is at the places of its entries. */
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { entriesOf, FOLDERS, type Folder, type SurfaceEntry } from '../core/surface.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, readInstalled } from '../home/releases.ts'
@@ -10,6 +11,7 @@ import { describeCopy, isOurCopy } from './copy.ts'
 import type { Ledger, OwnEntry } from './ledger.ts'
 import { targetOf } from './link.ts'
 import type { Takes } from './pattern.ts'
+import { isDirectory } from './root.ts'
 
 /** What is at the place of an entry. */
 export type Standing = 'free' | 'ours' | 'taken'
@@ -20,6 +22,15 @@ export function entriesIn(
   takes: Takes,
 ): Map<string, SurfaceEntry> {
   return entriesOf(content.files, folders, takes, sha256Hex)
+}
+
+/** A root that has gone is not made again: it may be a disk that is not mounted. @throws SkillsctlError `absent` */
+export function insistOnRoot({ root }: Surface & { readonly root: string }): void {
+  if (isDirectory(root)) return
+  throw new SkillsctlError('absent', 'the root of this surface is not there', {
+    subject: root,
+    hint: 'mount its disk again, or make it again with: skillsctl doctor --fix',
+  })
 }
 
 export class OwnEntries {

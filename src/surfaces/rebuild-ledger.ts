@@ -1,83 +1,141 @@
-/** A ledger that cannot be read is written anew from what can only be ours. The caller holds the lock. */
-import { mkdirSync, readdirSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
+/**
+ * A ledger that is lost or cannot be read is written anew from what can only be ours: what leads below the pointer of its
+ * surface, and in copy mode what is byte for byte of a release on disk. The caller holds the lock.
+ */
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
-import { syncDirectory } from '../disk/atomic-file.ts'
+import { makeDirectory, readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
+import { readHistory } from '../home/history.ts'
 import type { Layout } from '../home/layout.ts'
+import { directories, type Installed, readInstalled } from '../home/releases.ts'
 import { describeCopy, driftOfCopy } from './copy.ts'
-import { EMPTY, ledgerPath, type OwnEntry, writeLedger } from './ledger.ts'
+import {
+  EMPTY,
+  type Former,
+  isLost,
+  type Ledger,
+  ledgerPath,
+  type OwnEntry,
+  READ_FOR,
+  readLedger,
+  writeLedger,
+} from './ledger.ts'
 import { targetOf } from './link.ts'
+import { entriesIn, insistOnRoot } from './own-entries.ts'
+import { matcherOf, type Takes } from './pattern.ts'
 import { pointerOf, pointerPath } from './pointer.ts'
+import { isDirectory } from './root.ts'
+
+type Rooted = Surface & { readonly root: string }
 
 /**
- * Ours is what leads below the pointer of this surface, and in copy mode what is byte for byte what we would put there.
- * @param entries of the release that it shows
- * @param release directory of `releases/`
+ * The ledger of a surface that is about to be worked on.
  * @param now milliseconds since the epoch
+ * @throws SkillsctlError `corrupt`: what is damaged is rebuilt only when a person asks; `absent` for its root
  */
-export async function rebuildLedger(
-  layout: Layout,
-  surface: Surface & { readonly root: string },
-  entries: ReadonlyMap<string, SurfaceEntry>,
-  release: string | undefined,
-  now: number,
-): Promise<void> {
-  const path = ledgerPath(layout, surface.name)
-  const aside = join(layout.kept, `ledger-${surface.name}-${now.toString(36)}.json`)
-  await onDisk(path, async () => {
-    mkdirSync(layout.kept, { recursive: true })
-    await rename(path, aside)
-    await syncDirectory(layout.kept)
-  })
-  const found = surface.folders.flatMap((folder) =>
-    namesIn(join(surface.root, folder)).map((name) => `${folder}/${name}`),
+export async function foundLedger(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
+  return isLost(layout, surface.name) ? rebuildLedger(layout, surface, now) : readLedger(layout, surface.name)
+}
+
+/** @throws SkillsctlError `absent`: as long as the root is away, what is ours there cannot be told */
+export async function rebuildLedger(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
+  return onDisk(surface.root, async () =>
+    replaceLedger(layout, surface.name, await findAll(layout, surface, now), now),
   )
-  const own = found.flatMap((place): [string, OwnEntry][] => {
-    const entry = entries.get(place)
-    const one = linkAt(layout, surface, place, entry) ?? copyAt(surface, place, entry, release)
-    return one === undefined ? [] : [[place, one]]
-  })
+}
+
+async function findAll(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
+  insistOnRoot(surface)
+  const pointer = pointerOf(layout, surface.name)
+  const release = pointer === undefined ? undefined : readInstalled(layout, pointer)
+  const takes = await matcherOf(surface)
+  const wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
+  const entries = findOwn(layout, surface, wanted, madeFrom(layout, surface, release, takes))
   // What it shows it goes on showing, also under a session that keeps it from moving.
-  const shows =
-    release === undefined || pointerOf(layout, surface.name) !== release
-      ? undefined
-      : { release, since: formatInstant(now) }
-  await writeLedger(layout, surface.name, { ...EMPTY, entries: new Map(own), shows })
+  const isOfRelease = [...entries].every(([place, { digest }]) => wanted.get(place)?.digest === digest)
+  const shows = release && isOfRelease && { release: release.directory, since: formatInstant(now) }
+  // Also places that are free: whoever looks for what is missing finds them.
+  const shadowed = [...wanted.keys()].filter((place) => !entries.has(place))
+  return { ...EMPTY, entries, shows: shows || undefined, shadowed }
 }
 
-function linkAt(
-  layout: Layout,
-  { name, root }: Surface & { readonly root: string },
-  place: string,
-  entry: SurfaceEntry | undefined,
-): OwnEntry | undefined {
-  const target = targetOf(join(root, place))
-  if (target?.startsWith(`${pointerPath(layout, name)}/`) !== true) return undefined
-  return { by: 'link', kind: entry?.kind ?? 'directory', digest: entry?.digest ?? '', target }
+/** Of a surface that is there no more, or that no file reaches: nothing on this machine is ours there. */
+export async function resetLedger(layout: Layout, name: string, now: number): Promise<Ledger> {
+  return replaceLedger(layout, name, EMPTY, now)
 }
 
-function copyAt(
-  { by, root }: Surface & { readonly root: string },
-  place: string,
-  entry: SurfaceEntry | undefined,
-  release: string | undefined,
-): OwnEntry | undefined {
-  if (by !== 'copy' || entry === undefined || release === undefined) return undefined
-  const { kind, digest } = entry
-  const claimed: OwnEntry = { by, kind, digest }
-  if (targetOf(join(root, place)) !== undefined) return undefined
-  if (driftOfCopy(root, place, claimed, entry).length > 0) return undefined
-  return describeCopy(join(root, place), entry, release)
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    // A folder that is gone holds nothing of ours.
-    return []
+/** At every moment there is the one or the other: none at all would say that nothing is ours. */
+async function replaceLedger(layout: Layout, name: string, ledger: Ledger, now: number): Promise<Ledger> {
+  const damaged = await readIfThere(ledgerPath(layout, name))
+  if (damaged !== undefined) {
+    await onDisk(layout.kept, () => makeDirectory(layout.kept))
+    const aside = join(layout.kept, `ledger-${name}-${now.toString(36)}.json`)
+    await writeFileAtomic(aside, damaged, { mode: 0o600, via: layout.staging })
   }
+  const rebuilt = { ...ledger, former: await mayHaveShown(layout, name, now) }
+  await writeLedger(layout, name, rebuilt)
+  return rebuilt
+}
+
+/** What ran lately may have been shown, and may still be read. */
+async function mayHaveShown(layout: Layout, name: string, now: number): Promise<Former[]> {
+  const recent = (await readHistory(layout)).filter(({ at }) => now - Date.parse(at) < READ_FOR)
+  const ran = new Set(recent.flatMap(({ from, to }) => [from, to]))
+  ran.delete(pointerOf(layout, name))
+  const until = formatInstant(now)
+  return directories(layout).flatMap((release) => (ran.has(release) ? [{ release, until }] : []))
+}
+
+/** What copies may have been made of, the release that is shown first. */
+function* madeFrom(
+  layout: Layout,
+  { by, folders }: Surface,
+  shown: Installed | undefined,
+  takes: Takes,
+): Generator<[string, ReadonlyMap<string, SurfaceEntry>]> {
+  if (by !== 'copy') return
+  const others = directories(layout).filter((directory) => directory !== shown?.directory)
+  for (const release of [shown, ...others.map((directory) => readInstalled(layout, directory))])
+    if (release !== undefined) yield [release.directory, entriesIn(release, folders, takes)]
+}
+
+function findOwn(
+  layout: Layout,
+  { name, root, folders }: Rooted,
+  wanted: ReadonlyMap<string, SurfaceEntry>,
+  releases: Iterable<[string, ReadonlyMap<string, SurfaceEntry>]>,
+): Map<string, OwnEntry> {
+  const own = new Map<string, OwnEntry>()
+  const unknown = new Set<string>()
+  for (const place of folders.flatMap((folder) => placesIn(root, folder))) {
+    const target = targetOf(join(root, place))
+    const { kind = 'directory', digest = '' } = wanted.get(place) ?? {}
+    if (target === undefined) unknown.add(place)
+    else if (target.startsWith(`${pointerPath(layout, name)}/`))
+      own.set(place, { by: 'link', kind, digest, target })
+  }
+  if (unknown.size === 0) return own
+  for (const [release, entries] of releases) {
+    for (const place of unknown) {
+      const entry = entries.get(place)
+      if (entry === undefined || !isCopyOf(root, place, entry)) continue
+      own.set(place, describeCopy(join(root, place), entry, release))
+      unknown.delete(place)
+    }
+    if (unknown.size === 0) break
+  }
+  return own
+}
+
+function isCopyOf(root: string, place: string, entry: SurfaceEntry): boolean {
+  const { kind, digest } = entry
+  return driftOfCopy(root, place, { by: 'copy', kind, digest }, entry).length === 0
+}
+
+function placesIn(root: string, folder: string): string[] {
+  const path = join(root, folder)
+  return isDirectory(path) ? readdirSync(path).map((name) => `${folder}/${name}`) : []
 }

@@ -8,8 +8,9 @@ import type { Surface } from '../core/surface.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, readInstalled } from '../home/releases.ts'
 import { holds, liveLeases } from './lease.ts'
-import { type Ledger, readLedger, writeLedger } from './ledger.ts'
+import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
+import { foundLedger } from './rebuild-ledger.ts'
 import { createSurfaceRooms } from './rooms.ts'
 import { isShown } from './settled.ts'
 import { type Shown, showRelease } from './show.ts'
@@ -61,7 +62,7 @@ async function settle(
   const { name } = surface
   const from = pointerOf(layout, name)
   try {
-    const ledger = await readLedger(layout, name)
+    const ledger = await foundLedger(layout, surface, now)
     if (moment !== 'asked' && isShown(layout, surface, ledger, to)) {
       // What it waited for was taken back.
       if (ledger.waitsSince !== undefined)

@@ -5,7 +5,6 @@
  */
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath, syncDirectory } from '../disk/atomic-file.ts'
@@ -14,11 +13,12 @@ import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, type InstalledName, readInstalled } from '../home/releases.ts'
 import { type Copy, driftOfCopy, makeCopy, putInPlace, syncCopies, takeOut } from './copy.ts'
-import { type Former, type Ledger, type OwnEntry, READ_FOR, readLedger, writeLedger } from './ledger.ts'
+import { type Former, type Ledger, type OwnEntry, READ_FOR, writeLedger } from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
-import { entriesIn, OwnEntries } from './own-entries.ts'
+import { entriesIn, insistOnRoot, OwnEntries } from './own-entries.ts'
 import { matcherOf, type Takes } from './pattern.ts'
 import { flipPointer, pointerOf, pointerPath } from './pointer.ts'
+import { foundLedger } from './rebuild-ledger.ts'
 import { isDirectory } from './root.ts'
 import { clearBench, newBench, sweepWorkshop, workshopOf, workshopsOf } from './workshop.ts'
 
@@ -45,17 +45,8 @@ export async function showRelease(
   const takes = await matcherOf(surface)
   return onDisk(surface.root, async () => {
     insistOnRoot(surface)
-    const before = await readLedger(layout, surface.name)
+    const before = await foundLedger(layout, surface, now)
     return new Work(layout, surface, before, release, takes, now).run()
-  })
-}
-
-/** A root that has gone is not made again: it may be a disk that is not mounted. */
-function insistOnRoot({ root }: Surface & { readonly root: string }): void {
-  if (isDirectory(root)) return
-  throw new SkillsctlError('absent', 'the root of this surface is not there', {
-    subject: root,
-    hint: 'mount its disk again, or make it again with: skillsctl doctor --fix',
   })
 }
 

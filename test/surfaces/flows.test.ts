@@ -456,6 +456,111 @@ describe('following what runs', () => {
   })
 })
 
+describe('a ledger that is lost', () => {
+  const ledgerOf = ({ layout }: Desk, name = 'claude-code'): string => join(layout.ledgers, `${name}.json`)
+
+  describe.each(WAYS)('of a surface with entries by %s', (by) => {
+    async function lost(): Promise<Desk> {
+      const desk = await createDesk()
+      await mkdir(join(claude(desk), 'skills/mine'), { recursive: true })
+      await writeFile(join(claude(desk), 'skills/mine/SKILL.md'), 'mine')
+      await desk.run(await desk.install(1, { ...skill('a', 'x'), ...skill('stays', 'x') }))
+      await add(desk, { by })
+      await rm(ledgerOf(desk))
+      return desk
+    }
+
+    test('is no reason to leave anything of ours behind in an update', async () => {
+      const desk = await lost()
+      await update(desk, 2, { ...skill('b', 'y'), ...skill('stays', 'x') })
+      expect(Object.keys(seen(claude(desk))).filter((path) => path.endsWith('SKILL.md'))).toEqual([
+        'skills/b/SKILL.md',
+        'skills/mine/SKILL.md',
+        'skills/stays/SKILL.md',
+      ])
+      expect((await listSurfaces(desk.context))[0]).toMatchObject({ isCurrent: true, shadowed: [] })
+      expect(readdirSync(desk.layout.kept)).toEqual([])
+    })
+
+    test('is found anew by a pull that finds nothing new, without touching an entry that is right', async () => {
+      const desk = await lost()
+      await rm(join(claude(desk), 'skills/a'), { recursive: true })
+      const stays = () => lstatSync(join(claude(desk), 'skills/stays'), { bigint: true }).ctimeNs
+      const before = stays()
+      expect(await attention(desk)).toBe(true)
+      expect((await followCurrent(desk.context)).settled).toMatchObject([
+        { outcome: 'moved', shown: { changed: ['skills/a'], shadowed: [] } },
+      ])
+      expect(stays()).toBe(before)
+      expect(await attention(desk)).toBe(false)
+    })
+
+    test('does not keep its surface from being removed, with everything of ours and nothing else', async () => {
+      const desk = await lost()
+      expect((await removeSurface(desk.context, 'claude-code')).changed).toEqual(['skills/a', 'skills/stays'])
+      expect(seen(claude(desk))).toEqual({ 'skills/mine/SKILL.md': 'mine' })
+    })
+
+    test('is not taken for one of nothing while the root is away', async () => {
+      const desk = await lost()
+      await rename(claude(desk), `${claude(desk)}.away`)
+      expect((await followCurrent(desk.context)).settled).toMatchObject([{ problem: { code: 'absent' } }])
+      await expect(removeSurface(desk.context, 'claude-code')).rejects.toMatchObject({ code: 'absent' })
+      expect(existsSync(ledgerOf(desk))).toBe(false)
+      expect(await heldHere(desk.context)).toHaveLength(1)
+      await rename(`${claude(desk)}.away`, claude(desk))
+      await removeSurface(desk.context, 'claude-code')
+      expect(seen(claude(desk))).toEqual({ 'skills/mine/SKILL.md': 'mine' })
+    })
+  })
+
+  test('holds what ran in the last fourteen days, as far as it is on disk', async () => {
+    const desk = await createDesk()
+    await add(desk)
+    await update(desk, 1, skill('a', '1'))
+    desk.clock.now += HOUR
+    const two = await update(desk, 2, skill('a', '2'))
+    desk.clock.now += 20 * DAY
+    const three = await update(desk, 3, skill('a', '3'))
+    desk.clock.now += DAY
+    await rm(ledgerOf(desk))
+    await followCurrent(desk.context)
+    expect(await heldHere(desk.context)).toEqual(new Set([two.directory, three.directory]))
+    desk.clock.now += 15 * DAY
+    expect(await heldHere(desk.context)).toEqual(new Set([three.directory]))
+  })
+
+  test('or damaged is set aside when its surface is there no more, and holds what it may have shown', async () => {
+    const desk = await createDesk()
+    await add(desk)
+    await desk.install(1, skill('a', '1'))
+    const two = await update(desk, 2, skill('a', '2'))
+    await removeSurface(desk.context, 'claude-code')
+    await writeFile(ledgerOf(desk), 'torn')
+    expect(await heldHere(desk.context)).toEqual(new Set([two.directory]))
+    expect(readdirSync(desk.layout.kept)).toEqual([expect.stringMatching(/^ledger-claude-code-/)])
+    desk.clock.now += 15 * DAY
+    expect(await heldHere(desk.context)).toEqual(new Set())
+    expect(readdirSync(desk.layout.ledgers)).toEqual([])
+  })
+
+  test('or damaged hides no other surface from a list', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, skill('a', 'x')))
+    await add(desk)
+    await add(desk, {}, 'agents')
+    await add(desk, {}, 'claude-desktop')
+    await writeFile(ledgerOf(desk), 'torn')
+    await writeFile(ledgerOf(desk, 'claude-desktop'), 'torn')
+    const unread = expect.stringContaining('damaged')
+    expect(await listSurfaces(desk.context)).toMatchObject([
+      { unread },
+      { entries: 1, isCurrent: true, unread: undefined },
+      { unread },
+    ])
+  })
+})
+
 describe('a surface that switches between sessions', () => {
   const wait = (desk: Desk, lease: Partial<Parameters<typeof takeLease>[1]> = {}): void =>
     takeLease(desk.layout, {
