@@ -1,7 +1,7 @@
 /** `skillsctl doctor [--fix]`: what is wrong on this machine, and mending what is ours to mend (SPEC.md, "Doctor"). */
 import type { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
-import { type Finding, REMEDIES } from '../doctor/finding.ts'
+import { type Finding, REMEDIES, type Remedy } from '../doctor/finding.ts'
 import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
 import { checkHooks, type HookStanding } from '../doctor/hook.ts'
 import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
@@ -67,18 +67,31 @@ export interface SurfaceVerdicts {
 /** @throws SkillsctlError `usage` when this machine has not joined, `corrupt` when nobody can tell what was chosen here */
 export async function doctor(context: MachineContext, options: DoctorOptions): Promise<DoctorReport> {
   const step = steps('doctor', context.emit, context.clock)
-  const before = await step('look', () => look(context, options))
-  const wanted = REMEDIES.filter((remedy) => before.findings.some(({ fix }) => fix === remedy))
-  if (options.fix !== true || wanted.length === 0) return { ...before, mended: [], failed: [] }
-  const failed = await step('mend', () => mend(context, wanted, options))
-  const after = await step('look', () => look(context, options))
-  const isLeft = ({ check, subject, message }: Finding): boolean =>
-    after.findings.some(
-      (one) =>
-        one.check === check && one.subject === subject && one.message === message && one.level !== 'ok',
-    )
-  const mended = before.findings.filter((finding) => finding.fix !== undefined && !isLeft(finding))
-  return { ...after, mended, failed }
+  let found = await step('look', () => look(context, options))
+  const wanted: Finding[] = []
+  let failures: ReadonlyMap<Remedy, SkillsctlError> = new Map()
+  for (let round = 0; options.fix === true && round < MOST_ROUNDS; round += 1) {
+    const mendable = found.findings.filter(({ fix }) => fix !== undefined)
+    if (mendable.every((finding) => includes(wanted, finding))) break
+    wanted.push(...mendable.filter((finding) => !includes(wanted, finding)))
+    const remedies = REMEDIES.filter((remedy) => mendable.some(({ fix }) => fix === remedy))
+    // What failed before is tried again as long as it is wanted: only the last round counts.
+    failures = await step('mend', () => mend(context, remedies, options))
+    found = await step('look', () => look(context, options))
+  }
+  const left = found.findings.filter(({ level }) => level !== 'ok')
+  // A remedy that failed may have been helped by the next one.
+  const failed = [...failures].flatMap(([remedy, error]) =>
+    left.some(({ fix }) => fix === remedy) ? [error] : [],
+  )
+  return { ...found, mended: wanted.filter((finding) => !includes(left, finding)), failed }
+}
+
+/** What is mended lets the checks see further: a hook is looked for where there is a root. */
+const MOST_ROUNDS = 3
+
+function includes(findings: readonly Finding[], { check, subject, message }: Finding): boolean {
+  return findings.some((one) => one.check === check && one.subject === subject && one.message === message)
 }
 
 async function look(

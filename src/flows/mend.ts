@@ -20,19 +20,19 @@ import { pull } from './pull.ts'
 
 type MendOptions = Pick<DoctorOptions, 'host' | 'machineId' | 'hooks'>
 
-/** @returns why something could not be mended; what is mended shows in the next look */
+/** @returns why a remedy failed; what is mended shows in the next look */
 export async function mend(
   context: MachineContext,
   remedies: readonly Remedy[],
   options: MendOptions,
-): Promise<SkillsctlError[]> {
-  const failed: SkillsctlError[] = []
+): Promise<ReadonlyMap<Remedy, SkillsctlError>> {
+  const failed = new Map<Remedy, SkillsctlError>()
   for (const remedy of remedies) {
     try {
       await MENDING[remedy](context, options)
     } catch (error) {
       if (!isError(error)) throw error
-      failed.push(error)
+      failed.set(remedy, error)
     }
   }
   return failed

@@ -191,6 +191,20 @@ const MENDED: Case[] = [
   },
 ]
 
+/** Faults that can be there at once: what is broken first does not keep the second from being broken. */
+const PAIRS = [
+  ['a pointer that is gone', 'a root that is gone'],
+  ['a pointer that is gone', 'a ledger that cannot be read'],
+  ['a ledger that cannot be read', 'a root that is gone'],
+  ['a surface that did not follow', 'a ledger that cannot be read'],
+  ['a surface that did not follow', 'a root that is gone'],
+  ['a surface that waits for sessions, and no hook that tells of them', 'a root that is gone'],
+  ['a surface that waits for sessions, and no hook that tells of them', 'a ledger that cannot be read'],
+  ['the hook of another installation', 'a root that is gone'],
+  ['an entry that somebody removed', 'a home that its owner may not write in'],
+  ['entries that lead into another home', 'a pointer that is gone'],
+] as const
+
 const TOLD: Case[] = [
   {
     state: 'something of the person in the place of an entry',
@@ -582,6 +596,26 @@ describe('doctor', () => {
     expect({ failed, mended: mended.length > 0 }).toEqual({ failed: [], mended: true })
     const again = await scene.look({ ...look, fix: true })
     expect({ lines: linesOf(again), mended: again.mended }).toEqual({ lines: CLEAN, mended: [] })
+  })
+
+  it('mends in one run what only shows when something else is mended', async () => {
+    const scene = await createScene(SKILLS, [])
+    await scene.surface('claude-code', { switch: 'session' })
+    await rename(scene.at('.claude'), scene.at('away'))
+    const { mended, failed } = await scene.look({ fix: true })
+    expect({ checks: mended.map(({ check }) => check), failed }).toEqual({
+      checks: ['root', 'hook'],
+      failed: [],
+    })
+    expect(linesOf(await scene.look())).toEqual(CLEAN)
+  })
+
+  it.each(PAIRS)('mends %s and %s in one run', async (...states) => {
+    const scene = await createScene()
+    for (const state of states) await MENDED.find((one) => one.state === state)?.breaks(scene)
+    expect(linesOf(await scene.look())).not.toEqual(CLEAN)
+    expect((await scene.look({ fix: true })).failed).toEqual([])
+    expect(linesOf(await scene.look())).toEqual(CLEAN)
   })
 
   it.each(TOLD)('tells of $state', async ({ breaks, says, left, look, isNote, files, presets }) => {
