@@ -33,7 +33,7 @@ function nothingAt(path: string): boolean {
 const OTHERS_WRITE = 0o022
 const OWNER_ALL = 0o700
 
-export function checkPermissions({ layout }: Patient): Finding[] {
+export function checkPermissions({ layout }: Pick<Patient, 'layout'>): Finding[] {
   const findings = new Findings('permissions')
   const { releases, manifests, trust, staging, kept, surfaces, ledgers, leases, root } = layout
   for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases]) {

@@ -1,6 +1,7 @@
 /** `skillsctl doctor [--fix]`: what is wrong on this machine, and mending what is ours to mend (SPEC.md, "Doctor"). */
-import type { SkillsctlError } from '../core/errors.ts'
+import { isError, type SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
+import { checkSurfaceDefinitions, damagedConfig } from '../doctor/config.ts'
 import { type Finding, REMEDIES, type Remedy } from '../doctor/finding.ts'
 import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
 import { checkHooks, type HookStanding } from '../doctor/hook.ts'
@@ -18,6 +19,7 @@ import { mend } from './mend.ts'
 /** Everything that doctor looks at, in the order in which it tells. */
 const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<readonly Finding[]>)[] = [
   checkPermissions,
+  checkSurfaceDefinitions,
   checkIdentity,
   checkRelease,
   checkClock,
@@ -64,7 +66,7 @@ export interface SurfaceVerdicts {
   readonly verdicts: readonly Verdict[]
 }
 
-/** @throws SkillsctlError `usage` when this machine has not joined, `corrupt` when nobody can tell what was chosen here */
+/** @throws SkillsctlError `usage` when this machine has not joined */
 export async function doctor(context: MachineContext, options: DoctorOptions): Promise<DoctorReport> {
   const step = steps('doctor', context.emit, context.clock)
   let found = await step('look', () => look(context, options))
@@ -98,7 +100,14 @@ async function look(
   context: MachineContext,
   { host, machineId, hooks: keeper }: DoctorOptions,
 ): Promise<Pick<DoctorReport, 'findings' | 'surfaces'>> {
-  const { layout, config, state } = await openMachine(context)
+  const machine = await openMachine(context).catch((error: unknown) => {
+    if (isError(error, 'corrupt')) return error
+    throw error
+  })
+  // Nobody can tell what was chosen here.
+  if (isError(machine))
+    return { findings: [...damagedConfig(context, machine), ...checkPermissions(context)], surfaces: [] }
+  const { layout, config, state } = machine
   const hooks = new Map<string, HookStanding>()
   for (const { name, root } of surfacesOf(config))
     if (root !== undefined) hooks.set(name, await keeper.find(name))

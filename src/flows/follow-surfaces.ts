@@ -3,7 +3,7 @@ import { isError, type SkillsctlError } from '../core/errors.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import { currentDirectory } from '../home/releases.ts'
-import { surfacesOf } from '../surfaces/definitions.ts'
+import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
 import type { Machine, MachineContext } from './machine.ts'
 
@@ -29,7 +29,9 @@ async function settleHere(
   moment: Moment,
 ): Promise<readonly Settled[]> {
   try {
-    const surfaces = surfacesOf(await requireConfig(layout))
+    const config = await requireConfig(layout)
+    for (const { problem } of oddSurfacesOf(config)) warn(emit, 'a surface cannot be read', problem)
+    const surfaces = surfacesOf(config)
     if (surfaces.length === 0) return []
     const { settleSurfaces } = await import('../surfaces/settle.ts')
     const settled = await settleSurfaces(layout, surfaces, moment, now())
@@ -66,6 +68,7 @@ export async function needsAttention({
 }: Pick<Machine, 'layout' | 'config'>): Promise<boolean> {
   try {
     const surfaces = surfacesOf(config)
+    if (oddSurfacesOf(config).length > 0) return true
     if (surfaces.length === 0) return false
     const { isSettled } = await import('../surfaces/settled.ts')
     const current = currentDirectory(layout)

@@ -1,5 +1,5 @@
 /** `doctor` and `why` as a person runs them: exit codes, lines, and nothing changed unless asked. */
-import { rm, unlink, writeFile } from 'node:fs/promises'
+import { readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contents, Site } from '../support/cli.ts'
@@ -61,6 +61,23 @@ describe('doctor', () => {
     )
     await rm(at('.claude/skills/review'))
     expect((await here(['doctor', '--fix'])).exit).toBe(0)
+  })
+
+  it('goes on with the other surfaces when one is odd, and a pull says so once', async () => {
+    const path = join(site.home('home'), 'config.json')
+    const before = await readFile(path, 'utf8')
+    const config = JSON.parse(before)
+    await writeFile(path, JSON.stringify({ ...config, surfaces: [...config.surfaces, { name: 'odd' }] }))
+    const { exit, stdout } = await here(['doctor'])
+    expect({ exit, stdout }).toEqual({
+      exit: 1,
+      stdout: expect.stringMatching(/^! .+config\.surfaces\[1\]\.preset.+\nclaude-code: 1 of 1/),
+    })
+    const pulled = await here(['pull'])
+    expect(pulled.exit).toBe(0)
+    expect(pulled.stderr.match(/a surface cannot be read/g)).toHaveLength(1)
+    await writeFile(path, before)
+    expect((await here(['doctor'])).exit).toBe(0)
   })
 
   it('says in a few lines why a skill is what it is', async () => {

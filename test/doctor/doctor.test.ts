@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatInstant } from '../../src/core/parse.ts'
+import { removeSurface } from '../../src/flows/surface.ts'
 import { takeLease } from '../../src/surfaces/lease.ts'
 import { createScene, head, linesOf, NOW, type Scene, SKILLS } from './scene.ts'
 
@@ -214,6 +215,37 @@ const TOLD: Case[] = [
     },
     says: '! claude-code: skills/review: shadowed by PERSON/.claude/skills/review',
     left: /skillsctl surface adopt skills\/review/,
+  },
+  {
+    state: 'a config that is no JSON',
+    breaks: ({ layout }) => truncate(layout.config, 40),
+    says: '! CONFIG: this is not JSON',
+    left: /join again: skillsctl join <token>/,
+  },
+  {
+    state: 'a config of which a part is gone',
+    breaks: async ({ layout }) => {
+      const { channel: _none, ...config } = JSON.parse(await readFile(layout.config, 'utf8'))
+      await writeFile(layout.config, JSON.stringify(config))
+    },
+    says: '! CONFIG: unexpected value in CONFIG: channel: expected a string, found undefined',
+    left: /join again: skillsctl join <token>/,
+  },
+  {
+    state: 'a surface that is odd in the config',
+    presets: ['claude-code', 'agents'],
+    breaks: (scene) => changeSurface(scene, 0, { by: 'hardlink' }),
+    says: '! CONFIG: unexpected value in config.surfaces[0].by: expected a string like ^(?:link|copy)$, found "hardlink"; the other surfaces go on without it',
+    left: /skillsctl surface add claude-code/,
+  },
+  {
+    state: 'surfaces that are no list',
+    breaks: async ({ layout }) => {
+      const config = JSON.parse(await readFile(layout.config, 'utf8'))
+      await writeFile(layout.config, JSON.stringify({ ...config, surfaces: {} }))
+    },
+    says: '! CONFIG: unexpected value in config.surfaces: expected a list of at most 1000, found object; the other surfaces go on without it',
+    left: /mend it there/,
   },
   {
     state: 'a file in the place of the root',
@@ -547,6 +579,12 @@ const TOLD: Case[] = [
   },
 ]
 
+async function changeSurface({ layout }: Scene, index: number, change: object): Promise<void> {
+  const config = JSON.parse(await readFile(layout.config, 'utf8'))
+  config.surfaces[index] = { ...config.surfaces[index], ...change }
+  await writeFile(layout.config, JSON.stringify(config))
+}
+
 async function here(): Promise<string> {
   const { ownIdentity } = await import('../../src/disk/process-identity.ts')
   return ownIdentity().machine
@@ -561,6 +599,7 @@ function filled(text: string, { layout, person, host }: Scene): string {
     HISTORY: layout.history,
     KEPT: layout.kept,
     LEASES: layout.leases,
+    CONFIG: layout.config,
   }
   return text.replace(
     /[A-Z]{4,}(?=[:/])/g,
@@ -615,6 +654,19 @@ describe('doctor', () => {
     for (const state of states) await MENDED.find((one) => one.state === state)?.breaks(scene)
     expect(linesOf(await scene.look())).not.toEqual(CLEAN)
     expect((await scene.look({ fix: true })).failed).toEqual([])
+    expect(linesOf(await scene.look())).toEqual(CLEAN)
+  })
+
+  it('lets one surface that is odd be written anew, and the others be removed meanwhile', async () => {
+    const scene = await createScene(SKILLS, ['claude-code', 'agents'])
+    await changeSurface(scene, 0, { by: 'hardlink' })
+    expect(linesOf(await scene.look()).at(-1)).toMatch(/^agents: 3 of 3 skills/)
+    await removeSurface(scene.context, 'agents')
+    await expect(removeSurface(scene.context, 'claude-code')).rejects.toMatchObject({
+      code: 'corrupt',
+      subject: 'config.surfaces[0].by',
+    })
+    await scene.surface('claude-code')
     expect(linesOf(await scene.look())).toEqual(CLEAN)
   })
 
