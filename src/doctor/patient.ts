@@ -1,7 +1,7 @@
 /** What the checks look at: read once, so that all of them speak of the same moment. */
-import { lstatSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { isError, type SkillsctlError } from '../core/errors.ts'
-import type { Surface, SurfaceEntry } from '../core/surface.ts'
+import type { Folder, Surface, SurfaceEntry } from '../core/surface.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease, type Installed, readInstalled } from '../home/releases.ts'
@@ -14,6 +14,7 @@ import { entriesShown } from '../surfaces/show.ts'
 import { type Standing, standingOf } from '../surfaces/standing.ts'
 import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
 import type { HookStanding } from './hook.ts'
+import { type PlaceState, placeState } from './place.ts'
 
 export interface Patient {
   readonly layout: Layout
@@ -30,13 +31,13 @@ export interface Patient {
   readonly surfaces: readonly Examined[]
 }
 
-export type RootState = 'directory' | 'absent' | 'file' | 'dead link'
-
 /** A surface and what became of it. */
 export interface Examined {
   readonly surface: Surface
   /** Undefined for a place that no file reaches. */
-  readonly root: { readonly path: string; readonly is: RootState } | undefined
+  readonly root: { readonly path: string; readonly is: PlaceState } | undefined
+  /** Of a root that is a directory: its folders in which nothing can be shown, and why. One that is absent can be made. */
+  readonly blocked: ReadonlyMap<Folder, Exclude<PlaceState, 'directory' | 'absent'>>
   readonly ledger: Ledger
   /** Why its ledger cannot be read. */
   readonly unread: SkillsctlError | undefined
@@ -77,9 +78,15 @@ async function examineSurface(
   const shown = pointer ?? wants
   const release = shown === undefined ? undefined : readInstalled(layout, shown)
   const base = { surface, ledger, unread: isError(read) ? read : undefined, pointer, wants }
-  const nothing = { entries: new Map(), standings: new Map(), verdicts: [], reading: NO_READING }
+  const nothing = {
+    blocked: new Map(),
+    entries: new Map(),
+    standings: new Map(),
+    verdicts: [],
+    reading: NO_READING,
+  }
   if (path === undefined) return { ...base, root: undefined, ...nothing }
-  const root = { path, is: rootState(path) }
+  const root = { path, is: placeState(path) }
   if (release === undefined || root.is !== 'directory') return { ...base, root, ...nothing }
   const rooted = { ...surface, root: path }
   const entries = await entriesShown(surface, release)
@@ -88,24 +95,17 @@ async function examineSurface(
   )
   const reading = readSurface(rooted, surfaces, host)
   const verdicts = [...standings].map(([place, standing]) => judge(rooted, place, standing, reading))
-  return { ...base, root, entries, standings, reading, verdicts }
+  const blocked = blockedFolders(rooted)
+  return { ...base, root, blocked, entries, standings, reading, verdicts }
+}
+
+function blockedFolders({ root, folders }: Surface & { readonly root: string }): Examined['blocked'] {
+  return new Map(
+    folders.flatMap((folder) => {
+      const is = placeState(join(root, folder))
+      return is === 'directory' || is === 'absent' ? [] : [[folder, is] as const]
+    }),
+  )
 }
 
 const NO_READING: Reading = { readers: [], settings: undefined }
-
-function rootState(path: string): RootState {
-  try {
-    return statSync(path).isDirectory() ? 'directory' : 'file'
-  } catch {
-    // Not there, in a loop of links, below a file, or not for us to see: either way nothing can be shown.
-    return isLink(path) ? 'dead link' : 'absent'
-  }
-}
-
-function isLink(path: string): boolean {
-  try {
-    return lstatSync(path).isSymbolicLink()
-  } catch {
-    return false
-  }
-}

@@ -1,6 +1,5 @@
 /** Each surface against the ledger: its root, its pointer, what we have made there. */
-import { lstatSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
 import { formatAge } from '../core/freshness.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
 import { pointerPath } from '../surfaces/pointer.ts'
@@ -8,10 +7,11 @@ import { rootOf } from '../surfaces/root.ts'
 import { hasOldBenches, workshopsOf } from '../surfaces/workshop.ts'
 import { type Finding, Findings, names } from './finding.ts'
 import type { Examined, Patient } from './patient.ts'
+import { isLink, isSafeToMake } from './place.ts'
 
 export function checkRoots({ surfaces, host }: Patient): Finding[] {
   const findings = new Findings('root')
-  for (const { surface, root } of surfaces) {
+  for (const { surface, root, blocked } of surfaces) {
     if (root === undefined) continue
     const { path, is } = root
     const hint = `or forget this surface: skillsctl surface remove ${surface.name}`
@@ -28,28 +28,28 @@ export function checkRoots({ surfaces, host }: Patient): Finding[] {
           findings.note(join(path, folder), 'is a link: some versions of agents do not look through it', {
             hint: 'a directory of that name is safe everywhere',
           })
+      for (const [folder, state] of blocked)
+        findings.problem(join(path, folder), IN_PLACE[state], { hint: wayOut(state, join(path, folder)) })
     } else if (is === 'absent') {
       const fix = isSafeToMake(path, host.person.directory) ? { fix: 'root' as const } : {}
       const first = 'fix' in fix ? 'make it again' : 'mount its disk or make it again, then: skillsctl pull'
       findings.problem(path, 'is gone, so this agent sees nothing', { hint: `${first}; ${hint}`, ...fix })
     } else {
-      const what =
-        is === 'file' ? 'a file (or an alias) is in its place' : 'a link that leads nowhere is in its place'
-      findings.problem(path, what, { hint: `move it away, then: skillsctl doctor --fix; ${hint}` })
+      findings.problem(path, IN_PLACE[is], { hint: `${wayOut(is, path)}; ${hint}` })
     }
   }
   return findings.all
 }
 
-/** Below the person's own directory, and the directory above it is there: anything else may be a disk that is away. */
-export function isSafeToMake(root: string, person: string): boolean {
-  const below = relative(person, root)
-  const isBelow = below !== '' && !below.startsWith('..') && !below.startsWith('/')
-  return isBelow && lstatSync(dirname(root), { throwIfNoEntry: false })?.isDirectory() === true
+const IN_PLACE = {
+  file: 'a file (or an alias) is in its place',
+  'dead link': 'a link that leads nowhere is in its place',
+  closed: 'no permission: this user may not read and write there',
 }
 
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+function wayOut(is: keyof typeof IN_PLACE, path: string): string {
+  const first = is === 'closed' ? `if it is yours: chmod u+rwx '${path}'` : 'move it away'
+  return `${first}, then: skillsctl doctor --fix`
 }
 
 export function checkLedgers({ surfaces }: Patient): Finding[] {
@@ -111,15 +111,20 @@ function isOverdue({ maxWait }: Surface, waitsSince: string | undefined, now: nu
 }
 
 function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings): void {
-  const { surface, ledger, entries, standings } = examined
+  const { surface, ledger, entries, standings, blocked } = examined
   const { name } = surface
   const fix = 'surface'
   const tell = (places: readonly string[], what: string): void => {
     if (places.length > 0)
       findings.problem(name, `${what}: ${names(places)}`, { hint: 'run: skillsctl doctor --fix', fix })
   }
+  // Of a folder in which nothing can be shown it is said by itself.
+  const isBlocked = (place: string): boolean =>
+    [...blocked.keys()].some((folder) => place.startsWith(`${folder}/`))
   const those = (is: string): string[] =>
-    [...standings].filter(([, standing]) => standing.is === is).map(([place]) => place)
+    [...standings]
+      .filter(([place, standing]) => standing.is === is && !isBlocked(place))
+      .map(([place]) => place)
   tell(those('missing'), 'entries are missing')
   tell(
     those('taken').filter((place) => !ledger.shadowed.includes(place)),

@@ -10,6 +10,7 @@ const PATHS = [
   'test/home/tidy',
   'test/surfaces/show',
   'test/archive/pack',
+  'test/doctor/closed',
 ]
 
 test.runIf(canDropPrivileges())(

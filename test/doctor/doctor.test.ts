@@ -266,6 +266,15 @@ const TOLD: Case[] = [
     left: /move it away/,
   },
   {
+    state: 'a file in the place of a folder',
+    breaks: async (scene) => {
+      await rename(scene.at('.claude/skills'), scene.at('away'))
+      await scene.write('.claude/skills', '')
+    },
+    says: '! PERSON/.claude/skills: a file (or an alias) is in its place',
+    left: /\(move it away, then: skillsctl doctor --fix\)/,
+  },
+  {
     state: 'a skills folder that is a link',
     breaks: async (scene) => {
       await rename(scene.at('.claude/skills'), scene.at('skills'))
