@@ -113,11 +113,17 @@ function originLines({ commit, committedAt, lastChange, edited, digest }: Active
   return [from, change, ...(edited.length === 0 ? [] : [`  edited on this machine: ${edited.join(', ')}`])]
 }
 
-function onSurface({ surface, active, since, verdict }: WhyOnSurface, current: Active | undefined): string {
+function onSurface(
+  { surface, is, active, shows, verdict }: WhyOnSurface,
+  current: Active | undefined,
+): string {
+  const seen = verdict === undefined ? 'not looked at' : verdictText(verdict)
+  if (is === 'taken') return `${surface}: yours, not of the release; ${seen}`
+  if (is === 'missing') return `${surface}: nothing; to have it made again: skillsctl doctor --fix`
   if (active === undefined) return `${surface}: not shown there`
   const same =
     active.digest === current?.digest ? 'the same bytes' : `${active.version}, digest ${active.digest}`
   const edited = active.edited.length === 0 ? 'not edited' : `edited: ${active.edited.join(', ')}`
-  const seen = verdict === undefined ? 'not looked at' : verdictText(verdict)
-  return `${surface}: ${same}, since ${since ?? 'an unfinished switch'}, ${edited}; ${seen}`
+  const since = shows === undefined ? 'in an unfinished switch' : `with ${shows.version} since ${shows.since}`
+  return `${surface}: ${same}, shown ${since}, ${edited}; ${seen}`
 }

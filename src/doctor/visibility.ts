@@ -44,11 +44,11 @@ function tell(findings: Findings, surface: string, group: readonly Verdict[]): v
     })
   } else if (is === 'shadowed') {
     const name = group.length > 1 ? '<skill>' : first.place
-    const hint =
-      agent === undefined
-        ? `yours stays; to give its place to the release: skillsctl surface adopt ${name}; to leave it out: --except`
-        : 'rename or remove the other one'
-    add(findings, isVerified, surface, `${what}: shadowed${who} by ${where}${doubt}`, hint)
+    const adopt = `yours stays; to give its place to the release: skillsctl surface adopt ${name}; to leave it out: --except`
+    // What the person has put in its place is what the person wants there.
+    const [isWrong, hint] =
+      agent === undefined ? [false, adopt] : [isVerified, 'rename or remove the other one']
+    add(findings, isWrong, surface, `${what}: shadowed${who} by ${where}${doubt}`, hint)
   } else {
     add(
       findings,

@@ -7,6 +7,7 @@ import { type Examined, examine, type Patient } from '../doctor/patient.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
 import type { Host } from '../surfaces/host.ts'
+import type { Standing } from '../surfaces/standing.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type MachineContext, openMachine } from './machine.ts'
@@ -39,9 +40,12 @@ export interface Active {
 
 export interface WhyOnSurface {
   readonly surface: string
-  /** Undefined for a surface that leaves it out, or shows nothing yet. */
+  /** What is in its place there; undefined for a surface that leaves it out, or shows nothing yet. */
+  readonly is: Standing['is'] | undefined
+  /** Undefined as well for what is not ours. */
   readonly active: Active | undefined
-  readonly since: string | undefined
+  /** The release that the surface shows, and since when: these bytes may be older. */
+  readonly shows: { readonly version: string; readonly since: string } | undefined
   readonly verdict: Verdict | undefined
 }
 
@@ -101,11 +105,18 @@ async function onSurface(
   const entry = entries.get(place)
   const release = ledger.entries.get(place)?.release ?? pointer
   const installed = release === undefined ? undefined : readInstalled(patient.layout, release)
-  const known = { surface: surface.name, verdict: verdicts.find((verdict) => verdict.place === place) }
-  if (entry === undefined || installed === undefined) return { ...known, active: undefined, since: undefined }
-  const copied = standings.get(place)?.edits ?? []
+  const { is, edits: copied = [] } = standings.get(place) ?? {}
+  const verdict = verdicts.find((one) => one.place === place)
+  const known = { surface: surface.name, is, verdict, shows: shownBy(patient, ledger) }
+  if (is !== 'ours' || entry === undefined || installed === undefined) return { ...known, active: undefined }
   const edits = surface.by === 'copy' ? copied : editsIn(patient, installed, entry)
-  return { ...known, active: await active(installed, entry, edits, git), since: ledger.shows?.since }
+  return { ...known, active: await active(installed, entry, edits, git) }
+}
+
+function shownBy({ layout }: Patient, { shows }: Examined['ledger']): WhyOnSurface['shows'] {
+  if (shows === undefined) return undefined
+  const { release, since } = shows
+  return { version: readInstalled(layout, release)?.version ?? release, since }
 }
 
 function editsIn({ layout }: Patient, installed: Installed, { source }: SurfaceEntry): Drift[] {

@@ -1,5 +1,5 @@
 /** `doctor` and `why` as a person runs them: exit codes, lines, and nothing changed unless asked. */
-import { readFile, rm, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contents, Site } from '../support/cli.ts'
@@ -52,12 +52,22 @@ describe('doctor', () => {
   })
 
   it('ends with 1 after --fix when a person has to do something', async () => {
+    await rename(at('.claude/skills'), at('.claude/away'))
+    await writeFile(at('.claude/skills'), 'mine')
+    const { exit, stdout } = await here(['doctor', '--fix'])
+    expect(exit).toBe(1)
+    expect(stdout).toMatch(/^! .+skills: a file \(or an alias\) is in its place .move it away/m)
+    await rm(at('.claude/skills'))
+    expect((await here(['doctor', '--fix'])).exit).toBe(0)
+  })
+
+  it('ends with 0 when something of the person has the place of an entry: it stays', async () => {
     await unlink(at('.claude/skills/review'))
     await writeFile(at('.claude/skills/review'), 'mine')
     const { exit, stdout } = await here(['doctor', '--fix'])
-    expect(exit).toBe(1)
+    expect(exit).toBe(0)
     expect(stdout).toMatch(
-      /^! claude-code: skills\/review: shadowed by .+skillsctl surface adopt skills\/review/m,
+      /^- claude-code: skills\/review: shadowed by .+skillsctl surface adopt skills\/review/m,
     )
     await rm(at('.claude/skills/review'))
     expect((await here(['doctor', '--fix'])).exit).toBe(0)
@@ -88,9 +98,32 @@ describe('doctor', () => {
     expect(from).toMatch(/^ {2}from commit [0-9a-f]{12} of 2026-01-12T09:00:00Z, digest [0-9a-f]{16}$/)
     expect(by).toMatch(/^ {2}last changed by Ada in [0-9a-f]{12}, 2026-01-12T09:00:00Z$/)
     expect(surface).toMatch(
-      /^ {2}claude-code: the same bytes, since 2\S+Z, not edited; visible to Claude Code$/,
+      /^ {2}claude-code: the same bytes, shown with 2026\.01\.12-[0-9a-f]{7} since 2\S+Z, not edited; visible to Claude Code$/,
     )
     expect(verified).toMatch(/^ {2}verified .+ ago, signed 2\S+Z$/)
     expect(rest).toEqual([''])
+  })
+
+  it('does not say of what is not there, or not ours, that it is active', async () => {
+    const onSurface = async () => {
+      const line = (await here(['why', 'review'])).stdout.split('\n')[3]
+      const [shown] = JSON.parse((await here(['why', 'review', '--json'])).stdout).surfaces
+      return { line, is: shown.is, hasActive: 'active' in shown }
+    }
+    await unlink(at('.claude/skills/review'))
+    expect(await onSurface()).toEqual({
+      line: '  claude-code: nothing; to have it made again: skillsctl doctor --fix',
+      is: 'missing',
+      hasActive: false,
+    })
+    await mkdir(at('.claude/skills/review'))
+    expect(await onSurface()).toEqual({
+      line: `  claude-code: yours, not of the release; shadowed by ${at('.claude/skills/review')}`,
+      is: 'taken',
+      hasActive: false,
+    })
+    await rm(at('.claude/skills/review'), { recursive: true })
+    await here(['doctor', '--fix'])
+    expect(await onSurface()).toMatchObject({ is: 'ours', hasActive: true })
   })
 })

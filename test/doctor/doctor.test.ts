@@ -213,8 +213,9 @@ const TOLD: Case[] = [
       await unlink(scene.at(OURS))
       await scene.write(`${OURS}/SKILL.md`, head('review'))
     },
-    says: '! claude-code: skills/review: shadowed by PERSON/.claude/skills/review',
+    says: '- claude-code: skills/review: shadowed by PERSON/.claude/skills/review',
     left: /skillsctl surface adopt skills\/review/,
+    isNote: true,
   },
   {
     state: 'a config that is no JSON',
