@@ -4,11 +4,16 @@ import { formatAge } from '../core/freshness.ts'
 import { type Finding, Findings } from './finding.ts'
 import type { Examined, Patient } from './patient.ts'
 
-/** `other`: there is one of ours, but not as it would be installed now. `unsupported`: this agent knows no hooks. */
+/**
+ * `other`: there is one of ours, but not as it would be installed now. `foreign`: none of ours, but one of another home.
+ * `unsupported`: this agent knows no hooks.
+ */
 export interface HookStanding {
-  readonly is: 'installed' | 'other' | 'none' | 'unsupported' | 'unreadable'
+  readonly is: 'installed' | 'other' | 'foreign' | 'none' | 'unsupported' | 'unreadable'
   /** The settings of the agent. */
   readonly path?: string | undefined
+  /** Homes whose hooks are there as well. */
+  readonly otherHomes?: readonly string[] | undefined
   readonly problem?: SkillsctlError | undefined
 }
 
@@ -23,7 +28,7 @@ export function checkHooks({ surfaces, hooks }: Patient): Finding[] {
 
 function checkHook(findings: Findings, { surface, reading }: Examined, standing: HookStanding): void {
   const { name, maxWait } = surface
-  const { is, path = name, problem } = standing
+  const { is, path = name, otherHomes = [], problem } = standing
   const isNeeded = surface.switch === 'session'
   const fix = 'hook'
   const blocked = reading.settings?.noHooks
@@ -42,6 +47,11 @@ function checkHook(findings: Findings, { surface, reading }: Examined, standing:
       )
   } else if (is === 'other') {
     findings.problem(path, 'the hook is that of another installation of skillsctl', { fix })
+  } else if (is === 'foreign') {
+    const what = `the hook here is of another home${otherHomes.length === 0 ? '' : `: ${otherHomes.join(', ')}`}`
+    // Which of the two the person means to use, nobody here can know.
+    if (isNeeded) findings.problem(path, what, { hint: `skillsctl surface hook ${name} --install adds ours` })
+    else findings.note(path, what)
   } else if (is === 'none' && isNeeded) {
     findings.problem(name, 'waits for sessions to end, and no hook tells of them', {
       hint: `skillsctl surface hook ${name} --install`,

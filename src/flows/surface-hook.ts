@@ -2,17 +2,18 @@
  * `skillsctl surface hook`: the entry in an agent's settings that has it tell us when a session begins and ends
  * (SPEC.md, "Hook").
  */
-import { lstatSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, realpathSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { findPreset, type HookSettings, type Surface } from '../core/surface.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { readNow, replaceFile } from '../disk/replace-file.ts'
 import { requireConfig } from '../home/config.ts'
-import type { Layout } from '../home/layout.ts'
+import { defaultHome } from '../home/default-home.ts'
+import { type Layout, layoutOf } from '../home/layout.ts'
 import { requireSurface } from '../surfaces/definitions.ts'
-import { type HookProgram, hookCommand } from '../surfaces/hook-command.ts'
+import { type HookProgram, homeIn, hookCommand, isHookCommand } from '../surfaces/hook-command.ts'
 import { forgetUndo, readUndo, undone, writeUndo } from '../surfaces/hook-undo.ts'
 import { type HookEntry, hooksOf, withHooks, withoutHooks } from '../surfaces/settings-text.ts'
 import type { MachineContext } from './machine.ts'
@@ -23,8 +24,13 @@ export interface HookReport {
   readonly surface: string
   /** The settings of the agent. */
   readonly path: string
-  /** `other`: there is one of ours, but not as it would be installed now. */
-  readonly hook: 'installed' | 'other' | 'none'
+  /**
+   * `other`: there is one of ours, but not as it would be installed now. `foreign`: none of ours, but one of another
+   * home of this person.
+   */
+  readonly hook: 'installed' | 'other' | 'foreign' | 'none'
+  /** Homes whose hooks are there as well; they are left alone. */
+  readonly otherHomes: readonly string[]
   /** Whether the settings were changed. */
   readonly changed: boolean
 }
@@ -49,10 +55,9 @@ export async function findHook(
   program: HookProgram,
 ): Promise<HookReport> {
   const place = placeOf(context, await surfaceNamed(context, name))
-  const bytes = readNow(place.path)
-  const hook =
-    bytes === undefined ? 'none' : standing(place, textOf(bytes, place.path), entryFor(place, program))
-  return { surface: name, path: place.path, hook, changed: false }
+  const text = settingsAt(place.path)
+  const hook = text === undefined ? 'none' : standing(place, text, entryFor(place, program))
+  return report(place, hook, false)
 }
 
 /** Has the agent call us. What was there of ours is replaced, anything else stays as it is. */
@@ -70,7 +75,7 @@ export async function installHook(
     await writeUndo(context.layout, name, before, after)
     return after
   })
-  return { surface: name, path: place.path, hook: 'installed', changed }
+  return report(place, 'installed', changed)
 }
 
 /** Takes our entries away. Settings that nobody else has touched meanwhile are what they were before. */
@@ -78,7 +83,19 @@ export async function removeHook(context: HookContext, name: string): Promise<Ho
   const place = placeOf(context, await surfaceNamed(context, name))
   const changed = await edit(place, (text) => withoutOurs(place, text))
   await forgetUndo(context.layout, name)
-  return { surface: name, path: place.path, hook: 'none', changed }
+  return report(place, 'none', changed)
+}
+
+function report(place: Place, hook: HookReport['hook'], changed: boolean): HookReport {
+  const { surface, path } = place
+  const otherHomes = homesBeside(place, settingsAt(path) ?? NO_SETTINGS)
+  return {
+    surface,
+    path,
+    hook: hook === 'none' && otherHomes.length > 0 ? 'foreign' : hook,
+    otherHomes,
+    changed,
+  }
 }
 
 async function surfaceNamed({ layout }: HookContext, name: string): Promise<Surface> {
@@ -101,12 +118,27 @@ function entryFor({ surface }: Place, program: HookProgram): HookEntry {
   return { command: hookCommand(program, surface), timeout: TIMEOUT }
 }
 
-function standing(
-  { surface, settings, path }: Place,
-  text: string,
-  { command, timeout }: HookEntry,
-): HookReport['hook'] {
-  const found = hooksOf(text, surface, path)
+/** What an agent of a person calls may be of another home of the same person, and then it is not ours to change. */
+function isOurs({ layout, surface }: Place, command: string): boolean {
+  return isHookCommand(command, surface) && homeBeside(layout, command) === undefined
+}
+
+/** The home of somebody else's hook; one that has gone misses nothing. */
+function homeBeside({ root }: Layout, command: string): string | undefined {
+  const home = homeIn(command) ?? defaultHome({})
+  if (home === resolve(root) || !existsSync(layoutOf(home).config)) return undefined
+  return realpathSync(home) === realpathSync(root) ? undefined : home
+}
+
+function homesBeside({ layout, surface, path }: Place, text: string): string[] {
+  const hooks = hooksOf(text, (command) => isHookCommand(command, surface), path)
+  const homes = [...hooks.values()].flat().flatMap(({ command }) => homeBeside(layout, command) ?? [])
+  return [...new Set(homes)]
+}
+
+function standing(place: Place, text: string, { command, timeout }: HookEntry): HookReport['hook'] {
+  const { settings, path } = place
+  const found = hooksOf(text, (command) => isOurs(place, command), path)
   if (found.size === 0) return 'none'
   const isRight = settings.events.every((event) => {
     const [first, ...others] = found.get(event) ?? []
@@ -116,16 +148,17 @@ function standing(
 }
 
 /** @returns undefined when there would be no settings without us */
-async function withoutOurs(
-  { layout, surface, path }: Place,
-  text: string | undefined,
-): Promise<string | undefined> {
+async function withoutOurs(place: Place, text: string | undefined): Promise<string | undefined> {
   if (text === undefined) return undefined
+  const { layout, surface, path } = place
+  const ours = (command: string): boolean => isOurs(place, command)
+  // A copy of a home knows how to undo what the other one has installed.
+  if (hooksOf(text, ours, path).size === 0) return text
   const undo = await readUndo(layout, surface)
   // A link is the person's, so that what it leads to stays.
   const isLink = onDiskNow(path, () => lstatSync(path).isSymbolicLink())
   if (undo?.fits(text) === true && !(undo.made && isLink)) return undone(undo, text)
-  return withoutHooks(text, surface, path)
+  return withoutHooks(text, ours, path)
 }
 
 /** @returns whether anything was to change */
@@ -146,6 +179,11 @@ async function edit(
       hint: 'end the agent, and run the command again',
     })
   })
+}
+
+function settingsAt(path: string): string | undefined {
+  const bytes = readNow(path)
+  return bytes && textOf(bytes, path)
 }
 
 /** @throws SkillsctlError `corrupt` for bytes that would not survive being read as text */

@@ -1,5 +1,9 @@
 /** The line with which an agent calls our hook. */
-import { MARK } from './settings-text.ts'
+
+/** How it ends, with the surface behind. */
+const MARK = '# skillsctl hook'
+/** As `hookCommand` quotes it. */
+const HOME = / --home ('(?:[^']|'\\'')*') 2>\/dev\/null \|\| true # /
 
 export interface HookProgram {
   /** Absolute paths. */
@@ -18,6 +22,16 @@ export function hookCommand({ node, program, home }: HookProgram, surface: strin
   const place = home === undefined ? '' : ` --home ${quote(home)}`
   const call = `NODE_OPTIONS= NODE_EXTRA_CA_CERTS= ${runtime} ${script} ${surface}${place} 2>/dev/null`
   return `test -x ${runtime} && test -f ${script} && ${call} || true ${MARK} ${surface}`
+}
+
+/** Whether this command line is one of ours for this surface, of whatever home. */
+export function isHookCommand(command: string, surface: string): boolean {
+  return command.endsWith(`${MARK} ${surface}`)
+}
+
+/** The home that a command line of ours names. */
+export function homeIn(command: string): string | undefined {
+  return HOME.exec(command)?.[1]?.slice(1, -1).replaceAll(`'\\''`, `'`)
 }
 
 function quote(word: string): string {

@@ -11,14 +11,15 @@ export interface HookEntry {
   readonly timeout: number
 }
 
-/** How a command line of ours ends. */
-export const MARK = '# skillsctl hook'
+/** Whether we wrote this command line. */
+export type IsOurs = (command: string) => boolean
+
 const DEFAULT_INDENT = '  '
 
-/** Event → commands of ours for this surface. @throws SkillsctlError `corrupt` when it is not JSON of that shape */
-export function hooksOf(text: string, surface: string, path: string): Map<string, HookEntry[]> {
+/** Event → commands of ours. @throws SkillsctlError `corrupt` when it is not JSON of that shape */
+export function hooksOf(text: string, isOurs: IsOurs, path: string): Map<string, HookEntry[]> {
   const found = new Map<string, HookEntry[]>()
-  for (const { event, node } of ours(rootOf(text, path), surface, path)) {
+  for (const { event, node } of ours(rootOf(text, path), isOurs, path)) {
     const timeout = memberOf(node, 'timeout')?.value
     const entry = { command: String(memberOf(node, 'command')?.value), timeout: Number(timeout) }
     found.set(event, [...(found.get(event) ?? []), entry])
@@ -40,9 +41,9 @@ export function withHooks(text: string, events: readonly string[], entry: HookEn
 }
 
 /** The same text without our entries, and without what held nothing else. @throws SkillsctlError `corrupt` */
-export function withoutHooks(text: string, surface: string, path: string): string {
+export function withoutHooks(text: string, isOurs: IsOurs, path: string): string {
   for (let rest = text; ; ) {
-    const [first] = ours(rootOf(rest, path), surface, path)
+    const [first] = ours(rootOf(rest, path), isOurs, path)
     if (first === undefined) return rest
     rest = cutOut(rest, first.node)
   }
@@ -68,20 +69,19 @@ function memberOf(node: Node | undefined, key: string): Node | undefined {
   return node.children?.findLast((property) => property.children?.[0]?.value === key)?.children?.[1]
 }
 
-function ours(root: Node, surface: string, path: string): { event: string; node: Node }[] {
+function ours(root: Node, isOurs: IsOurs, path: string): { event: string; node: Node }[] {
   const hooks = memberOf(root, 'hooks')
+  const isMatch = (handler: Node): boolean => {
+    const command: unknown = memberOf(handler, 'command')?.value
+    return typeof command === 'string' && isOurs(command)
+  }
   insist(hooks, 'object', 'hooks', path)
   return (hooks?.children ?? []).flatMap(({ children: [key, groups] = [] }) => {
     const event = String(key?.value)
     insist(groups, 'array', `hooks.${event}`, path)
     const handlers = (groups?.children ?? []).flatMap((group) => memberOf(group, 'hooks')?.children ?? [])
-    return handlers.filter((handler) => isOurs(handler, surface)).map((node) => ({ event, node }))
+    return handlers.filter(isMatch).map((node) => ({ event, node }))
   })
-}
-
-function isOurs(handler: Node, surface: string): boolean {
-  const command: unknown = memberOf(handler, 'command')?.value
-  return typeof command === 'string' && command.endsWith(`${MARK} ${surface}`)
 }
 
 function insist(node: Node | undefined, type: Node['type'], name: string, path: string): void {

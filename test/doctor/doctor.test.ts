@@ -372,6 +372,15 @@ const TOLD: Case[] = [
     isNote: true,
   },
   {
+    state: 'the hook of another home, and none of ours',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { ...scene.hook, is: 'foreign', otherHomes: ['/elsewhere'] }
+    },
+    says: '! PERSON/.claude/settings.json: the hook here is of another home: /elsewhere',
+    left: /hook claude-code --install/,
+  },
+  {
     state: 'a hook that a policy keeps from running',
     breaks: async (scene) => {
       await scene.surface('claude-code', { switch: 'session' })

@@ -1,10 +1,11 @@
-import { chmod, lstat, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { replaceFile } from '../../src/disk/replace-file.ts'
 import { removeSurface } from '../../src/flows/surface.ts'
 import { findHook, installHook, removeHook } from '../../src/flows/surface-hook.ts'
-import { hookCommand } from '../../src/surfaces/hook-command.ts'
+import { layoutOf } from '../../src/home/layout.ts'
+import { hookCommand, isHookCommand } from '../../src/surfaces/hook-command.ts'
 import { withHooks, withoutHooks } from '../../src/surfaces/settings-text.ts'
 import { execute } from '../support/cli.ts'
 import { createSurfaceHome, type SurfaceHome } from '../support/surface-home.ts'
@@ -45,6 +46,14 @@ const SETTINGS: readonly [name: string, text: string][] = [
   ['with hooks twice, of which the last counts', '{"hooks":{"Stop":[]},"hooks":{}}'],
 ]
 
+// Whoever runs the tests may have a home of their own.
+beforeEach(async () => {
+  vi.stubEnv('HOME', await temporaryDirectory())
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
 describe('a hook', () => {
   test.each(SETTINGS)(
     'in settings %s is there once, everything else as it was, and gone without a trace',
@@ -74,7 +83,7 @@ describe('a hook', () => {
     for (const [, text] of SETTINGS.slice(3)) {
       const events = ['SessionStart', 'SessionEnd']
       const installed = withHooks(text, events, { command: hookCommand(PROGRAM, NAME), timeout: 5 }, 'x')
-      const rest = withoutHooks(installed, NAME, 'x')
+      const rest = withoutHooks(installed, (command) => isHookCommand(command, NAME), 'x')
       expect({ hooks: {}, ...JSON.parse(rest) }).toEqual({
         ...JSON.parse(text),
         hooks: JSON.parse(rest).hooks ?? {},
@@ -204,6 +213,82 @@ describe('a hook', () => {
     await removeSurface({ ...home.context, emit }, NAME)
     expect(emit).toHaveBeenCalledWith(expect.objectContaining({ status: 'warning' }))
     expect(await home.read()).toBe('not JSON')
+  })
+})
+
+describe('a hook of another home', () => {
+  /** Two homes of one person, of which the first has its hook in the settings of both. */
+  async function twoHomes() {
+    const first = await withSettings('{\n  "model": "opus"\n}\n')
+    const programOf = ({ layout }: Pick<SurfaceHome, 'layout'>) => ({ ...PROGRAM, home: layout.root })
+    const before = await first.read()
+    await installHook(first.context, NAME, programOf(first))
+    const second = await createSurfaceHome()
+    await second.add({ root: join(first.person, '.claude') })
+    return { first, second, before, one: programOf(first), two: programOf(second), text: await first.read() }
+  }
+
+  test('is told of, and stays when ours comes and goes', async () => {
+    const { first, second, before, one, two, text } = await twoHomes()
+    const otherHomes = [first.layout.root]
+    expect(await findHook(second.context, NAME, two)).toMatchObject({ hook: 'foreign', otherHomes })
+    expect(await removeHook(second.context, NAME)).toMatchObject({ changed: false, otherHomes })
+    expect(await first.read()).toBe(text)
+    expect(await installHook(second.context, NAME, two)).toMatchObject({ hook: 'installed', otherHomes })
+    expect(await findHook(second.context, NAME, two)).toMatchObject({ hook: 'installed' })
+    expect(await findHook(first.context, NAME, one)).toMatchObject({
+      hook: 'installed',
+      otherHomes: [second.layout.root],
+    })
+    await removeSurface(second.context, NAME)
+    expect(await first.read()).toBe(text)
+    await removeSurface(first.context, NAME)
+    expect(await first.read()).toBe(before)
+  })
+
+  test('stays whichever of the two goes first', async () => {
+    const { first, second, before, two } = await twoHomes()
+    await installHook(second.context, NAME, two)
+    await removeHook(first.context, NAME)
+    expect(await findHook(second.context, NAME, two)).toMatchObject({ hook: 'installed', otherHomes: [] })
+    await removeHook(second.context, NAME)
+    expect(await first.read()).toBe(before)
+  })
+
+  test('is left alone by a copy of that home, which knows how to undo it', async () => {
+    const { first, text } = await twoHomes()
+    const root = join(await temporaryDirectory(), `it's a copy`)
+    await cp(first.layout.root, root, { recursive: true, verbatimSymlinks: true })
+    const copy = { ...first.context, layout: layoutOf(root) }
+    expect(await findHook(copy, NAME, { ...PROGRAM, home: root })).toMatchObject({ hook: 'foreign' })
+    await removeSurface(copy, NAME)
+    expect(await first.read()).toBe(text)
+  })
+
+  test('is ours when that home has moved here, or has gone', async () => {
+    const { first, one, two, second, before } = await twoHomes()
+    const link = join(await temporaryDirectory(), 'link')
+    await symlink(first.layout.root, link)
+    const linked = { ...first.context, layout: layoutOf(link) }
+    expect(await findHook(linked, NAME, one)).toMatchObject({ hook: 'installed', otherHomes: [] })
+    await rename(first.layout.config, `${first.layout.config}.gone`)
+    expect(await findHook(second.context, NAME, two)).toMatchObject({ hook: 'other', otherHomes: [] })
+    await installHook(second.context, NAME, two)
+    expect(await first.read()).not.toContain(first.layout.root)
+    await removeHook(second.context, NAME)
+    expect(await first.read()).toBe(before)
+  })
+
+  test('names no home when it is of the default one', async () => {
+    const { first, second, two } = await twoHomes()
+    const usual = join(process.env['HOME'] ?? '', '.local/share/skillsctl')
+    await writeFile(first.path, '{}\n')
+    await cp(first.layout.root, usual, { recursive: true, verbatimSymlinks: true })
+    await installHook({ layout: layoutOf(usual) }, NAME, PROGRAM)
+    const text = await first.read()
+    expect(await findHook(second.context, NAME, two)).toMatchObject({ hook: 'foreign', otherHomes: [usual] })
+    await removeHook(second.context, NAME)
+    expect(await first.read()).toBe(text)
   })
 })
 
