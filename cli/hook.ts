@@ -71,6 +71,7 @@ async function answerTo(
     id,
     source,
     holder: callingProcess(),
+    isGuess: true,
   })
   if (problem !== undefined) log(problem)
   tell(settled, layout, log)

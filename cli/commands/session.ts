@@ -22,7 +22,11 @@ export async function begin(
   { pid, ...session }: SessionFlags & { source?: string; pid?: number },
 ): Promise<Result> {
   const holder = pid === undefined ? callingProcess() : processNamed(pid)
-  const { problem, ...report } = await beginSession(machineContext(cli), { ...session, holder })
+  const { problem, ...report } = await beginSession(machineContext(cli), {
+    ...session,
+    holder,
+    isGuess: pid === undefined,
+  })
   if (problem !== undefined)
     cli.output.warn(`the surface stays as it is: ${problem.message} (${problem.subject ?? ''})`)
   const { surface, id, release, settled } = report
@@ -61,7 +65,9 @@ export async function listAll(cli: Cli): Promise<Result> {
   const now = Date.now()
   const text = sessions.length === 0 ? ['nobody reads here'] : sessions.map((lease) => leaseLine(lease, now))
   return {
-    data: { sessions: sessions.map(({ holder, ...lease }) => ({ ...lease, pid: holder?.pid })) },
+    data: {
+      sessions: sessions.map(({ holder, isGuess: _isGuess, ...lease }) => ({ ...lease, pid: holder?.pid })),
+    },
     text,
   }
 }

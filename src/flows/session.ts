@@ -30,6 +30,8 @@ export interface SessionStart extends Session {
   readonly source?: string | undefined
   /** The process that reads; without it the lease ends with its age. */
   readonly holder?: ProcessIdentity | undefined
+  /** Whether nobody named that process: then the lease ends with its age as well, unless it is taken again. */
+  readonly isGuess?: boolean | undefined
 }
 
 export interface SessionBegun extends Session {
@@ -96,9 +98,12 @@ function isStart({ source = 'startup' }: SessionStart): boolean {
   return source === 'startup'
 }
 
-function lease({ layout, now }: SessionContext, { surface, id, holder }: SessionStart): string | undefined {
+function lease(
+  { layout, now }: SessionContext,
+  { surface, id, holder, isGuess }: SessionStart,
+): string | undefined {
   const release = pointerOf(layout, surface)
-  if (release !== undefined) takeLease(layout, { id, surface, release, since: now(), holder })
+  if (release !== undefined) takeLease(layout, { id, surface, release, since: now(), holder, isGuess })
   return release
 }
 

@@ -1,6 +1,6 @@
 /**
  * `leases/`: who reads a release right now, an agent's session or a command under `skillsctl run`. A file each, so that
- * nobody needs the lock to take one. It ends with its holder, or with its age where nobody can tell.
+ * nobody needs the lock to take one. It ends with its holder, and with its age where nobody can tell who that is.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,9 +23,11 @@ export interface Lease {
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly holder?: ProcessIdentity | undefined
+  /** Whether nobody named the holder: it may be a terminal, or whatever else never ends. */
+  readonly isGuess?: boolean | undefined
 }
 
-/** A session whose process nobody knows. Milliseconds. */
+/** A session whose process nobody knows for sure. Milliseconds. */
 const LONGEST_SESSION = 24 * 60 * 60 * 1000
 
 /** What any disk tells apart, and no other surface or id reads the same as. */
@@ -78,11 +80,12 @@ export function holds({ surface }: Lease, name: string): boolean {
   return surface === EVERY || surface === name
 }
 
-function isLive({ holder, since }: Lease, now: number): boolean {
+function isLive({ holder, isGuess = false, since }: Lease, now: number): boolean {
   const age = now - since
   const alive = holder === undefined ? 'unknown' : isAlive(holder, Math.max(0, age))
+  if (alive === false || (alive === true && !isGuess)) return alive
   // A time far in the future was noted while a clock was wrong.
-  return alive === 'unknown' ? Math.abs(age) < LONGEST_SESSION : alive
+  return Math.abs(age) < LONGEST_SESSION
 }
 
 interface Found {
@@ -118,11 +121,12 @@ function namesIn(directory: string): string[] {
 /** Undefined for what a crash or a bad disk has left. */
 export function parseLease(text: string): Lease | undefined {
   try {
-    const { id, surface, release, since, holder } = JSON.parse(text)
+    const { id, surface, release, since, holder, isGuess } = JSON.parse(text)
     const isLease =
       [id, surface, release].every((field) => typeof field === 'string') && Number.isFinite(since)
     if (!isLease) return undefined
-    return { id, surface, release, since, holder: parseIdentity(JSON.stringify(holder ?? null)) }
+    const process = parseIdentity(JSON.stringify(holder ?? null))
+    return { id, surface, release, since, holder: process, ...(isGuess === true ? { isGuess } : {}) }
   } catch {
     // Torn: judged by its age.
     return undefined

@@ -114,6 +114,17 @@ describe('the hook', () => {
     expect(await home.seen()).toBe('two')
   })
 
+  test('guesses who calls it, so that a terminal that never ends holds nothing for longer than a day', async () => {
+    const home = await agent()
+    await home.hook()
+    const named = ['--surface', SURFACE, '--home', home.layout.root]
+    await run(['session', 'begin', '--id', 'guessed', ...named])
+    await run(['session', 'begin', '--id', 'given', ...named, '--pid', String(process.pid)])
+    expect(sessions(home)).toHaveLength(3)
+    const later = listSessions({ ...home.context, now: () => Date.now() + 25 * HOUR })
+    expect(later).toMatchObject([{ id: 'given' }])
+  })
+
   test('has what the person chose to run after a switch run, and waits for none of it', async () => {
     const home = await agent()
     const told = join(home.person, 'told')

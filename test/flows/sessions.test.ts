@@ -100,6 +100,24 @@ describe('a session', () => {
     expect(listSessions(home.context)).toMatchObject([{ id: 'a' }])
   })
 
+  test('whose process was only guessed ends with that process, or a day after it was last heard of', async () => {
+    const home = await between()
+    const agent = agentProcess()
+    const terminal = { holder: agentProcess().identity, isGuess: true }
+    await begin(home, 'a', { holder: agent.identity, isGuess: true })
+    await begin(home, 'b', terminal)
+    await begin(home, 'c', terminal)
+    await agent.kill()
+    home.clock.pass(23 * HOUR)
+    expect(listSessions(home.context).map(({ id }) => id)).toEqual(['b', 'c'])
+    await begin(home, 'c', { ...terminal, source: 'compact' })
+    home.clock.pass(2 * HOUR)
+    expect(listSessions(home.context)).toMatchObject([{ id: 'c' }])
+    await home.update(TWO)
+    home.clock.pass(22 * HOUR)
+    expect(await begin(home, 'd')).toMatchObject({ settled: { outcome: 'moved' } })
+  })
+
   test('keeps its release on disk, also after the surface could wait no longer', async () => {
     const home = await between()
     await begin(home, 'a', { holder: agentProcess().identity })
