@@ -1,6 +1,7 @@
 /** What an agent tells its hook on stdin, in the words of Claude Code: JSON of which little is of interest. */
 import { SkillsctlError } from '../src/core/errors.ts'
 import { object, optional, parseJson, string } from '../src/core/parse.ts'
+import { SESSION_ID } from '../src/surfaces/lease.ts'
 
 export interface HookInput {
   readonly event: string
@@ -15,8 +16,6 @@ export interface HookInput {
 const MOST = 64 * 1024
 /** Milliseconds. */
 const PATIENCE = 1000
-/** An id that a log and a list can show. */
-const ID = /^[\x20-\x7e]{1,200}$/
 const WORD = /^[\x20-\x7e]{1,40}$/
 
 /** @throws SkillsctlError `corrupt` for anything else */
@@ -26,7 +25,7 @@ export function parseInput(text: string): HookInput {
     optional(fields[key], key, (value) => string(value, key, WORD))
   return {
     event: string(fields['hook_event_name'], 'hook_event_name', WORD),
-    session: string(fields['session_id'], 'session_id', ID),
+    session: string(fields['session_id'], 'session_id', SESSION_ID),
     source: word('source'),
     reason: word('reason'),
   }

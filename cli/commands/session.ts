@@ -50,13 +50,16 @@ function processNamed(pid: number): ProcessIdentity {
 
 export async function end(cli: Cli, _args: Args, session: SessionFlags): Promise<Result> {
   const report = await endSession(machineContext(cli), session)
-  const { settled } = report
+  const { settled, hadBegun } = report
   const failure = settled?.problem
   if (failure !== undefined)
     cli.output.warn(`the surface ${session.surface} could not follow: ${failure.message}`)
+  const first = hadBegun
+    ? `session ${session.id} has ended`
+    : `no session ${session.id} has begun on ${session.surface}, or it has ended already`
   return {
     data: report,
-    text: [`session ${session.id} has ended`, ...settledLines(settled ? [settled] : [])],
+    text: [first, ...settledLines(settled ? [settled] : [])],
   }
 }
 

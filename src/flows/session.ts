@@ -2,14 +2,15 @@
  * `skillsctl session begin`, `end`, `list`, and the hook of an agent: a session reads one release from its start to its
  * end (SPEC.md, "Sessions"). What is switched here has been fetched and verified before: nothing asks the network.
  */
-import { isError, type SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Surface } from '../core/surface.ts'
 import { withLock } from '../disk/lock.ts'
 import { isSameProcess, type ProcessIdentity, startTimeOf } from '../disk/process-identity.ts'
 import { requireConfig } from '../home/config.ts'
+import type { Layout } from '../home/layout.ts'
 import { currentDirectory } from '../home/releases.ts'
 import { requireSurface } from '../surfaces/definitions.ts'
-import { endLease, findLease, type Lease, liveLeases, takeLease } from '../surfaces/lease.ts'
+import { endLease, findLease, type Lease, liveLeases, SESSION_ID, takeLease } from '../surfaces/lease.ts'
 import { readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 import type { Settled } from '../surfaces/settle.ts'
@@ -46,6 +47,8 @@ export interface SessionBegun extends Session {
 }
 
 export interface SessionEnded extends Session {
+  /** Whether it had begun, as far as anybody here knows. */
+  readonly hadBegun: boolean
   readonly settled: Settled | undefined
 }
 
@@ -57,11 +60,13 @@ const LATELY = 60_000
 /**
  * Moves the surface if that is due and nobody reads it, and leases what it shows. Both under the lock: whoever moves it
  * looks for leases first, so that a session has the release that its lease names.
- * @throws SkillsctlError `usage`, `absent` for a surface that is not there, and what keeps the lease from being taken
+ * @throws SkillsctlError `usage` for an id or a surface that no session can have, `absent` for a surface that is not
+ *   there, and what keeps the lease from being taken
  */
 export async function beginSession(context: SessionContext, start: SessionStart): Promise<SessionBegun> {
   const { layout } = context
-  const surface = requireSurface(await requireConfig(layout), start.surface)
+  insistOnId(start.id)
+  const surface = await readableSurface(layout, start.surface)
   try {
     return await withLock(layout.lock, () => begin(context, surface, start), PATIENCE)
   } catch (error) {
@@ -87,6 +92,25 @@ async function beginAnyway(context: SessionContext, start: SessionStart): Promis
   const second = pointerOf(context.layout, start.surface)
   const release = first === second ? first : lease(context, start)
   return { ...session(start), release, hasNews: hasNews || first !== second, settled: undefined }
+}
+
+/** @throws SkillsctlError `usage` */
+function insistOnId(id: string): void {
+  if (SESSION_ID.test(id)) return
+  throw new SkillsctlError('usage', 'this cannot be the id of a session', {
+    subject: JSON.stringify(id),
+    expected: '1 to 200 printable ASCII characters',
+  })
+}
+
+/** @throws SkillsctlError `absent`; `usage` for a surface that nobody on this machine reads */
+async function readableSurface(layout: Layout, name: string): Promise<Surface> {
+  const surface = requireSurface(await requireConfig(layout), name)
+  if (surface.root !== undefined) return surface
+  throw new SkillsctlError('usage', 'no session reads this surface: nothing of it is on this machine', {
+    subject: name,
+    hint: 'skillsctl surface list tells which surfaces have a root',
+  })
 }
 
 function session({ surface, id }: Session): Session {
@@ -160,6 +184,7 @@ async function isDue({ layout }: SessionContext, surface: Surface): Promise<bool
 /**
  * Gives the lease back, and moves the surface if that was waited for.
  * @param goesOn the agent's process carries on with another session, and begins that at once
+ * @throws SkillsctlError as `beginSession` does
  */
 export async function endSession(
   context: SessionContext,
@@ -167,11 +192,11 @@ export async function endSession(
   { goesOn = false }: { readonly goesOn?: boolean } = {},
 ): Promise<SessionEnded> {
   const { layout } = context
-  endLease(layout, ending)
-  const surface = requireSurface(await requireConfig(layout), ending.surface)
-  if (goesOn || !(await isDue(context, surface))) return { ...session(ending), settled: undefined }
-  const settled = await withLock(layout.lock, () => settleIfDue(context, surface), PATIENCE)
-  return { ...session(ending), settled }
+  insistOnId(ending.id)
+  const ended = { ...session(ending), hadBegun: endLease(layout, ending) }
+  const surface = await readableSurface(layout, ending.surface)
+  if (goesOn || !(await isDue(context, surface))) return { ...ended, settled: undefined }
+  return { ...ended, settled: await withLock(layout.lock, () => settleIfDue(context, surface), PATIENCE) }
 }
 
 /** Whoever reads here right now, commands under `skillsctl run` included. */

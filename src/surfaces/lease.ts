@@ -2,7 +2,16 @@
  * `leases/`: who reads a release right now, an agent's session or a command under `skillsctl run`. A file each, so that
  * nobody needs the lock to take one. It ends with its holder, and with its age where nobody can tell who that is.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
@@ -12,6 +21,9 @@ import { sha256Hex } from '../trust/digest.ts'
 
 /** Of a lease on what every surface shows. */
 export const EVERY = '*'
+
+/** An id that a log and a list can show in a line. */
+export const SESSION_ID = /^[\x20-\x7e]{1,200}$/
 
 export interface Lease {
   /** Given by the agent; with the surface it tells leases apart. */
@@ -51,9 +63,14 @@ export function takeLease(layout: Layout, lease: Lease): void {
   })
 }
 
-export function endLease(layout: Layout, lease: Pick<Lease, 'id' | 'surface'>): void {
+/** @returns whether there was one */
+export function endLease(layout: Layout, lease: Pick<Lease, 'id' | 'surface'>): boolean {
   const path = pathOf(layout, lease)
-  onDiskNow(path, () => rmSync(path, { force: true }))
+  return onDiskNow(path, () => {
+    const wasThere = existsSync(path)
+    rmSync(path, { force: true })
+    return wasThere
+  })
 }
 
 /** What was leased under this id, whether its holder lives or not. */

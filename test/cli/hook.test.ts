@@ -290,6 +290,12 @@ describe('skillsctl session', () => {
       stdout: { settled: { outcome: 'moved', to: directory } },
     })
     expect(await session('list')).toMatchObject({ exit: 0, stdout: { sessions: [] } })
+    const again = await run(['session', 'end', ...one, '--home', home.layout.root])
+    expect(again).toEqual({
+      exit: 0,
+      stdout: 'no session by hand has begun on claude-code, or it has ended already\n',
+      stderr: '',
+    })
     expect(await session('begin', ...one, '--pid', '999999999')).toMatchObject({
       exit: 2,
       stdout: { error: { code: 'usage', subject: '--pid 999999999' } },

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { withLock } from '../../src/disk/lock.ts'
 import { beginSession, endSession, listSessions } from '../../src/flows/session.ts'
 import { status } from '../../src/flows/status.ts'
+import { addSurface } from '../../src/flows/surface.ts'
 import { requireConfig } from '../../src/home/config.ts'
 import { surfacesOf } from '../../src/surfaces/definitions.ts'
 import { heldReleases } from '../../src/surfaces/held.ts'
@@ -180,6 +181,31 @@ describe('a session', () => {
     await rm(home.layout.config)
     await expect(end(home, 'a')).rejects.toMatchObject({ code: 'usage' })
     expect(listSessions(home.context)).toEqual([])
+  })
+})
+
+describe('a mistake', () => {
+  test.each([[''], ['two\nlines'], ['x'.repeat(201)], ['\u001b[2J'], ['é']])('in the id %j', async (id) => {
+    const home = await between()
+    for (const work of [begin, end])
+      await expect(work(home, id)).rejects.toMatchObject({ code: 'usage', subject: JSON.stringify(id) })
+    expect(listSessions(home.context)).toEqual([])
+  })
+
+  test('is a session on a surface of which nothing is on this machine', async () => {
+    const home = await between()
+    const surface = 'claude-desktop'
+    await addSurface(home.context, surface, {}, { directory: home.person, variables: {} })
+    await expect(begin(home, 'a', { surface })).rejects.toMatchObject({ code: 'usage', subject: surface })
+    await expect(endSession(home.context, { surface, id: 'a' })).rejects.toMatchObject({ code: 'usage' })
+  })
+
+  test('is none when a session ends that never began, or twice: it is told', async () => {
+    const home = await between()
+    await begin(home, 'a')
+    expect(await end(home, 'b')).toMatchObject({ hadBegun: false })
+    expect(await end(home, 'a')).toMatchObject({ hadBegun: true })
+    expect(await end(home, 'a')).toMatchObject({ hadBegun: false })
   })
 })
 
