@@ -13,6 +13,7 @@ import { defaultHome } from '../src/home/default-home.ts'
 import { type Layout, layoutOf } from '../src/home/layout.ts'
 import { note } from '../src/home/log.ts'
 import { readState } from '../src/home/state.ts'
+import { pointerOf } from '../src/surfaces/pointer.ts'
 import type { Settled } from '../src/surfaces/settle.ts'
 import { announceMove } from './announce.ts'
 import { asFailure } from './failure.ts'
@@ -66,13 +67,12 @@ async function answerTo(
   }
   if (event !== 'SessionStart')
     throw new SkillsctlError('usage', 'this hook knows no such event', { subject: event })
-  const { release, hasNews, settled, problem } = await beginSession(context, {
-    surface,
-    id,
-    source,
-    holder: callingProcess(),
-    isGuess: true,
-  })
+  const start = { surface, id, source, holder: callingProcess(), isGuess: true }
+  const { release, hasNews, settled, problem } = await beginSession(context, start).catch(
+    (problem: unknown) =>
+      // It reads what is shown all the same.
+      ({ release: pointerOf(layout, surface), hasNews: false, settled: undefined, problem }),
+  )
   if (problem !== undefined) log(problem)
   tell(settled, layout, log)
   const line = release && staleness(await readState(layout), release, Date.now())

@@ -156,6 +156,19 @@ describe('the hook', () => {
   })
 })
 
+describe('the hook of a stale machine', () => {
+  test('tells so also when the session cannot be leased, or nobody can tell what was chosen here', async () => {
+    const home = await agent({ checkedAt: formatInstant(Date.now() - 3 * DAY) })
+    const told = async () => JSON.parse((await home.hook()).stdout).hookSpecificOutput.additionalContext
+    await rm(home.layout.leases, { recursive: true, force: true })
+    await writeFile(home.layout.leases, '')
+    expect(await told()).toMatch(/updates were last looked for 3 days ago$/)
+    await writeFile(home.layout.config, '{')
+    expect(await told()).toMatch(/updates were last looked for 3 days ago$/)
+    expect((await home.log()).split('\n')).toHaveLength(3)
+  })
+})
+
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
