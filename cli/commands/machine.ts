@@ -28,8 +28,15 @@ export async function join(
   return {
     ...result,
     data: { machine, joined, ...result.data, ...(presets.length === 0 ? {} : { surfaces: shown.data }) },
-    text: [...first, ...result.text, ...shown.text],
+    text: [...first, ...result.text, ...shown.text, ...(await nobodySees(cli))],
   }
+}
+
+async function nobodySees(cli: Cli): Promise<string[]> {
+  const { requireConfig } = await import('../../src/home/config.ts')
+  const { surfacesOf } = await import('../../src/surfaces/definitions.ts')
+  const surfaces = surfacesOf(await requireConfig(layoutFor(cli.globals)))
+  return surfaces.length > 0 ? [] : ['no agent is shown it yet: skillsctl surface add claude-code']
 }
 
 /** Before anything is done, so that a typo changes nothing. @throws SkillsctlError `usage` */

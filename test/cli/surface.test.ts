@@ -43,6 +43,17 @@ describe('skillsctl surface', () => {
     )
   })
 
+  it('is what a machine that has joined without any is told of', async () => {
+    const joined = (...args: string[]) =>
+      site.run(['join', site.tokens.canary, '--home', site.home('told'), ...args], {}, runHere)
+    const line = /\nno agent is shown it yet: skillsctl surface add claude-code\n$/
+    expect((await joined()).stdout).toMatch(line)
+    expect((await joined()).stdout).toMatch(line)
+    expect((await joined('--surface', 'agents')).stdout).not.toContain('no agent')
+    expect((await joined()).stdout).not.toContain('no agent')
+    await site.run(['surface', 'remove', 'agents', '--home', site.home('told')], {}, runHere)
+  })
+
   it('says when a pattern fits nothing, and takes it back', async () => {
     const typed = await surface('add', 'agents', '--only', 'leagl-*')
     expect(typed).toMatchObject({ exit: 0 })
