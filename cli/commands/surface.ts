@@ -128,7 +128,7 @@ export async function remove(cli: Cli, [name = '']: Args): Promise<Result> {
 }
 
 export async function adoptEntry(cli: Cli, [entry = '']: Args, { on }: { on?: string }): Promise<Result> {
-  const { adopt } = await import('../../src/flows/surface.ts')
+  const { adopt } = await import('../../src/flows/adopt.ts')
   const adopted = await adopt(machineContext(cli), entry, on)
   const text = adopted.map(
     ({ surface, place, kept }) => `${surface}: ${place} is of the release now; yours is in ${kept}`,

@@ -4,6 +4,7 @@
  */
 import { compareBytes } from './canonical.ts'
 import { SkillsctlError } from './errors.ts'
+import { follow } from './follow.ts'
 
 /** Bytes of UTF-8. Leaves room for a home directory under macOS's limit of 1,024 for a whole path. */
 export const LONGEST_PATH = 700
@@ -122,8 +123,6 @@ function checkTwins(entries: readonly Named[]): void {
   }
 }
 
-const MOST_HOPS = 40
-
 /**
  * Follows a link the way a kernel would, links on its way included, and insists that it stays inside.
  * @param targets of all links by folded path, because a name in other letters may lead to them, too
@@ -136,22 +135,9 @@ function checkLink(path: string, target: string, targets: ReadonlyMap<string, st
         ? 'is absolute'
         : (textProblem(target) ?? lengthProblem(target))
   if (problem !== undefined) throw refusal(path, `the link's target ${problem}`)
-  const resolved = path.split('/').slice(0, -1)
-  const rest = target.split('/')
-  for (let hops = 0; rest.length > 0; ) {
-    const name = rest.shift()
-    if (name === undefined || name === '' || name === '.') continue
-    if (name === '..') {
-      if (resolved.pop() === undefined) throw refusal(path, 'the link leaves the tree', target)
-      continue
-    }
-    resolved.push(name)
-    const next = targets.get(fold(resolved.join('/')))
-    if (next === undefined) continue
-    if (++hops > MOST_HOPS) throw refusal(path, 'the link leads in circles', target)
-    resolved.pop()
-    rest.unshift(...next.split('/'))
-  }
+  const walk = follow(path, target, { targetOf: (place) => targets.get(fold(place)) })
+  if (walk.problem === 'leaves') throw refusal(path, 'the link leaves the tree', target)
+  if (walk.problem === 'circles') throw refusal(path, 'the link leads in circles', target)
 }
 
 function lengthProblem(target: string): string | undefined {

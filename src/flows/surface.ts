@@ -17,7 +17,6 @@ import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
-import { setAside } from '../surfaces/adopt.ts'
 import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
 import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
@@ -296,60 +295,4 @@ function exportStatus({ release, at, skills }: Exported, layout: Layout): Export
   const known = installed && skillsOf(installed)
   const changed = [...skills].filter(([name, digest]) => known?.get(name)?.digest !== digest)
   return { release, at, skills: [...skills.keys()], changed: changed.map(([name]) => name) }
-}
-
-export interface Adopted {
-  readonly surface: string
-  readonly place: string
-  /** The directory in `kept/` that holds what was there. */
-  readonly kept: string
-}
-
-/**
- * Gives the place of an entry to the release; what lies there goes to `kept/`.
- * @param wanted an entry, as `quarterback` or `skills/quarterback`
- * @param on name of a surface; default: all on which it is shadowed
- * @throws SkillsctlError `absent` when it is shadowed nowhere
- */
-export async function adopt(
-  context: MachineContext,
-  wanted: string,
-  on: string | undefined,
-): Promise<Adopted[]> {
-  const { layout, now } = context
-  const config = await requireConfig(layout)
-  const surfaces = on === undefined ? surfacesOf(config) : [requireSurface(config, on)]
-  return withLock(layout.lock, async () => {
-    const adopted: Adopted[] = []
-    const known: string[] = []
-    for (const surface of surfaces) {
-      const { root, name } = surface
-      const { shadowed } = await readLedger(layout, name)
-      known.push(...shadowed)
-      const places = shadowed.filter((place) => place === wanted || place.endsWith(`/${wanted}`))
-      if (root === undefined || places.length === 0) continue
-      for (const place of places) {
-        // It may have gone meanwhile: then the place is free.
-        const kept = await setAside(layout, name, root, place, now()).catch(absent)
-        if (kept !== undefined) adopted.push({ surface: name, place, kept })
-      }
-      const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
-      if (settled?.problem !== undefined) throw settled.problem
-    }
-    if (adopted.length === 0) throw shadowedNowhere(wanted, known)
-    return adopted
-  })
-}
-
-function absent(error: unknown): undefined {
-  if (!isError(error, 'absent')) throw error
-}
-
-function shadowedNowhere(subject: string, shadowed: readonly string[]): SkillsctlError {
-  const names = shadowed.flatMap((place) => [place, place.slice(place.indexOf('/') + 1)])
-  const near = nearMisses(subject, new Set(names))
-  return new SkillsctlError('absent', 'nothing is in the way of an entry of this name', {
-    subject,
-    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what is: skillsctl surface list',
-  })
 }

@@ -3,10 +3,10 @@ import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Zippable, zipSync } from 'fflate'
 import { SkillsctlError } from '../core/errors.ts'
-import { type FileEntry, treeSize } from '../core/manifest.ts'
+import { Links, type PlainFile } from '../core/linked.ts'
+import { treeSize } from '../core/manifest.ts'
 import { headProblems, reservedWord } from '../core/skill-rules.ts'
 import type { SurfaceEntry } from '../core/surface.ts'
-import { withoutLinks } from '../core/without-links.ts'
 import { onDisk, unlessAbsent } from '../disk/fault.ts'
 import { integrityOf } from '../trust/digest.ts'
 import { readSkillFile } from './skill-file.ts'
@@ -35,21 +35,21 @@ const LARGEST = 30_000_000
  */
 export async function makeBundle(release: string, skill: SurfaceEntry): Promise<Bundle | Refusal[]> {
   const name = skill.place.slice('skills/'.length)
-  const { files, problems } = withoutLinks(skill.files, skill.source)
+  const { files, problems } = new Links(skill.files).withoutLinks(skill.source)
   if (problems.length > 0) {
     const hint = 'put the file itself in the place of the link'
     return problems.map(({ path, problem }) => ({ problem: `${path} ${problem}`, hint }))
   }
-  const size = treeSize(files.map(({ file }) => file))
+  const size = treeSize(files)
   if (size > LARGEST) return refusal(`holds ${size} bytes, at most ${LARGEST} are allowed`, 'take files out')
   const main = files.find(({ path }) => path === 'SKILL.md')
   if (main === undefined) return refusal('has no SKILL.md', 'add one, or export others by name')
-  const head = specifiedHead(await readVerified(release, main.file), name)
+  const head = specifiedHead(await readVerified(release, main), name)
   if (Array.isArray(head)) return head
   const contents: Zippable = {}
-  for (const { path, file } of files) {
-    const bytes = path === 'SKILL.md' ? head.bytes : await readVerified(release, file)
-    contents[`${name}/${path}`] = [bytes, optionsOf(file)]
+  for (const file of files) {
+    const bytes = file.path === 'SKILL.md' ? head.bytes : await readVerified(release, file)
+    contents[`${name}/${file.path}`] = [bytes, optionsOf(file)]
   }
   return { name, zip: zipSync(contents), dropped: head.dropped }
 }
@@ -101,7 +101,7 @@ const REGULAR_FILE = 0o100000
 const FIRST_DAY = new Date(1980, 0, 1, 12)
 
 /** Nothing that depends on the machine, and memory by hand: fflate takes it from a logarithm otherwise. */
-function optionsOf({ mode }: FileEntry) {
+function optionsOf({ mode }: PlainFile) {
   const permissions = mode === '755' ? 0o755 : 0o644
   return {
     level: 9,
@@ -112,8 +112,8 @@ function optionsOf({ mode }: FileEntry) {
   } as const
 }
 
-async function readVerified(release: string, { path, size, integrity }: FileEntry): Promise<Uint8Array> {
-  const place = join(release, path)
+async function readVerified(release: string, { from, size, integrity }: PlainFile): Promise<Uint8Array> {
+  const place = join(release, from)
   const info = await onDisk(place, () => unlessAbsent(lstat(place), undefined))
   // Anything but a file of this size is not read at all: reading a pipe would never end.
   if (info?.isFile() && info.size === size) {
@@ -121,7 +121,7 @@ async function readVerified(release: string, { path, size, integrity }: FileEntr
     if (integrityOf(bytes) === integrity) return bytes
   }
   throw new SkillsctlError('drift', 'this file is not what the release says', {
-    subject: path,
+    subject: from,
     hint: 'run skillsctl verify --repair: it sets edits aside and restores the release',
   })
 }

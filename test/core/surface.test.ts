@@ -160,10 +160,49 @@ describe('links in an entry', () => {
     })
   })
 
+  test('lead where a kernel goes: through a link first, then up from where it ends', () => {
+    const tree = {
+      'skills/a/d': '->../../shared/sub',
+      'skills/a/f': '->d/../top.md',
+      'shared/sub/x': 'x',
+      'shared/top.md': 'top',
+    }
+    expect(content('skills/a', tree)).toEqual({ 'd/x': 'shared/sub/x', f: 'shared/top.md' })
+    expect(digest('skills/a', { ...tree, 'shared/top.md': 'new' })).not.toBe(digest('skills/a', tree))
+  })
+
+  test('that go through a link inside stay links, though their names alone would lead out', () => {
+    const tree = { 'skills/a/d': '->e/f', 'skills/a/e/f/x': 'x', 'skills/a/l': '->d/../f/x' }
+    expect(content('skills/a', tree)).toEqual({
+      d: '-> e/f',
+      'e/f/x': 'skills/a/e/f/x',
+      l: '-> d/../f/x',
+    })
+  })
+
+  test('that stand for more files than anybody wants are refused', () => {
+    const levels = Array.from({ length: 20 }, (_, level) => [
+      [`d/${level}/x`, `->../${level + 1}`],
+      [`d/${level}/y`, `->../${level + 1}`],
+    ]).flat()
+    const tree = { ...Object.fromEntries(levels), 'skills/a/d': '->../../d/0' }
+    const refusal = expect.objectContaining({ code: 'refused', subject: 'skills/a' })
+    expect(() => entries({ ...tree, 'd/20/file': 'f' })).toThrow(refusal)
+    expect(() => entries({ ...tree, 'd/20/nowhere': '->../../none' })).toThrow(refusal)
+  })
+
+  test('behind more links than a kernel follows lead nowhere', () => {
+    const levels = Array.from({ length: 3000 }, (_, level) => [`d/${level}/x`, `->../${level + 1}`])
+    const tree = { ...Object.fromEntries(levels), 'd/3000/x': 'f', 'skills/a/d': '->../../d/0' }
+    expect(places(tree)).toEqual([])
+  })
+
   test.each([
     ['up and around', { 'skills/a/up': '->../..' }],
     ['to the entry above', { 'skills/a/up': '->..' }],
     ['in a circle', { 'skills/a/x': '->../b/y', 'skills/b/y': '->../a/x' }],
+    ['through what is not there', { 'skills/a/none': '->../none/../a/SKILL.md' }],
+    ['through a file', { 'skills/a/none': '->../a/SKILL.md/../SKILL.md' }],
     ['to where nothing is', { 'skills/a/none': '->../b/none' }],
     [
       'between each other for ever',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { Links } from '../../src/core/linked.ts'
 import type { Entry } from '../../src/core/manifest.ts'
-import { withoutLinks } from '../../src/core/without-links.ts'
 
 /** `path` is a file, `path -> target` a link; all of the skill `skills/a`. */
 function tree(...lines: string[]) {
@@ -10,9 +10,9 @@ function tree(...lines: string[]) {
     if (target !== undefined) return { mode: 'link', path: place, target }
     return { mode: '644', path: place, size: 1, integrity: `sha256-${'A'.repeat(43)}=` }
   })
-  const { files, problems } = withoutLinks(entries, 'skills/a')
+  const { files, problems } = new Links(entries).withoutLinks('skills/a')
   return {
-    files: files.map(({ path, file }) => `${path} = ${file.path.slice('skills/a/'.length)}`),
+    files: files.map(({ path, from }) => `${path} = ${from.slice('skills/a/'.length)}`),
     problems: problems.map(({ path, problem }) => `${path} ${problem}`),
   }
 }
@@ -36,6 +36,9 @@ describe('a directory without links', () => {
     ['x -> ../b/SKILL.md', 'x leads out of the skill, to ../b/SKILL.md'],
     ['d/x -> ../../../README.md', 'd/x leads out of the skill, to ../../../README.md'],
     ['x -> gone', 'x leads nowhere, to gone'],
+    ['x -> gone/../SKILL.md', 'x leads nowhere, to gone/../SKILL.md'],
+    ['x -> SKILL.md/', 'x leads nowhere, to SKILL.md/'],
+    ['x -> ../a/SKILL.md', 'x leads out of the skill, to ../a/SKILL.md'],
     ['x -> .', 'x leads to a directory that it is in'],
     ['d/x -> ../d', 'd/x leads to a directory that it is in'],
   ])('is not there with %s', (line, problem) => {

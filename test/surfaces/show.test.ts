@@ -504,6 +504,22 @@ describe('entries that are copies', () => {
     expect(seen(desk.root)).toEqual({})
   })
 
+  test('hold what a link leads to through another one, and follow it', async () => {
+    const desk = await createDesk()
+    const surface = surfaceAt(desk.root, { by: 'copy' })
+    const state = (text: string): Files => ({
+      'skills/a/d': { link: '../../shared/sub' },
+      'skills/a/f': { link: 'd/../top.md' },
+      'shared/sub/x': 'x',
+      'shared/top.md': text,
+    })
+    for (const [number, text] of ['one', 'two'].entries()) {
+      const { changed } = await desk.show(surface, await desk.install(number + 1, state(text)))
+      expect(changed).toEqual(['skills/a'])
+      expect(seen(desk.root)).toEqual({ 'skills/a/d/x': 'x', 'skills/a/f': text })
+    }
+  })
+
   test('that were replaced stay readable for whoever has them open, for ten minutes', async () => {
     const desk = await createDesk()
     const surface = surfaceAt(desk.root, { by: 'copy' })
