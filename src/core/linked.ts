@@ -64,10 +64,11 @@ export class Links {
    */
   filesOf(part: string, files: readonly Entry[]): PartFile[] {
     const taken: PartFile[] = []
-    for (const one of this.expand(files, part, '', [part], false)) {
+    this.expand(files, part, '', [part], false, (one) => {
       if (++this.found > this.all.length + MOST_BEHIND_LINKS) throw tooMany(part)
       if (!('problem' in one)) taken.push(one)
-    }
+      return true
+    })
     return taken
   }
 
@@ -75,14 +76,12 @@ export class Links {
   withoutLinks(directory: string): WithoutLinks {
     const files: PlainFile[] = []
     const problems: LinkProblem[] = []
-    for (const one of this.expand(this.below(directory) ?? [], directory, '', [directory], true)) {
+    const isComplete = this.expand(this.below(directory) ?? [], directory, '', [directory], true, (one) => {
       if ('problem' in one) problems.push({ ...one, path: one.path.slice(directory.length + 1) })
       else if (one.mode !== 'link') files.push(one)
-      if (files.length + problems.length > MOST_PLAIN_FILES) {
-        problems.push({ path: directory, problem: `holds more than ${MOST_PLAIN_FILES} files` })
-        break
-      }
-    }
+      return files.length + problems.length <= MOST_PLAIN_FILES
+    })
+    if (!isComplete) problems.push({ path: directory, problem: `holds more than ${MOST_PLAIN_FILES} files` })
     return { files: files.sort((left, right) => compareBytes(left.path, right.path)), problems }
   }
 
@@ -90,20 +89,23 @@ export class Links {
    * @param from the directory that `files` are in @param to where it appears
    * @param parts directories that led here, the part itself first: none of them is followed again
    * @param plain without any link, and without anything from outside of the part
+   * @param take is given what is found, and tells whether it wants more
+   * @returns whether it was given everything
    */
-  private *expand(
+  private expand(
     files: readonly Entry[],
     from: string,
     to: string,
     parts: readonly [string, ...string[]],
     plain: boolean,
-  ): Generator<PartFile | LinkProblem> {
+    take: (found: PartFile | LinkProblem) => boolean,
+  ): boolean {
     for (const file of files) {
       const below = file.path.slice(from.length + 1)
       const path = to === '' ? below : `${to}/${below}`
       const walk = file.mode === 'link' ? follow(file.path, file.target, this.tree) : undefined
       if (file.mode !== 'link' || walk === undefined || (!plain && staysWithin(walk, from))) {
-        yield { ...file, path, from: file.path }
+        if (!take({ ...file, path, from: file.path })) return false
         continue
       }
       const { end = '' } = walk
@@ -112,10 +114,15 @@ export class Links {
         plain && !staysWithin(walk, parts[0])
           ? `leads out of the skill, to ${file.target}`
           : this.problemOf(walk, file.target, parts)
-      if (problem !== undefined) yield { path: file.path, problem }
-      else if (entry !== undefined) yield { ...entry, path, from: end }
-      else yield* this.expand(this.below(end) ?? [], end, path, [...parts, end], plain)
+      const wantsMore =
+        problem !== undefined
+          ? take({ path: file.path, problem })
+          : entry !== undefined
+            ? take({ ...entry, path, from: end })
+            : this.expand(this.below(end) ?? [], end, path, [...parts, end], plain, take)
+      if (!wantsMore) return false
     }
+    return true
   }
 
   /** Why nothing can be put in the place of a link. */
