@@ -1,5 +1,6 @@
 /** Reports of flows → lines for people. */
 import { formatAge } from '../src/core/freshness.ts'
+import { whatItAwaits } from '../src/core/waiting.ts'
 import type { Changes, PullReport, ReleaseEntry, StatusReport, SwitchReport } from '../src/index.ts'
 import type { Settled } from '../src/surfaces/settle.ts'
 import { formatBytes } from './output.ts'
@@ -50,8 +51,8 @@ export function keptLines(kept: readonly string[]): string[] {
 
 /** What became of surfaces, a line each; nothing of those where nothing was to do. */
 export function settledLines(surfaces: readonly Settled[]): string[] {
-  return surfaces.flatMap(({ surface, outcome, from, to, shown, overdue }) => {
-    if (outcome === 'waits') return [`  ${surface} shows ${from} until its sessions end`]
+  return surfaces.flatMap(({ surface, outcome, from, to, shown, sessions = 0, overdue }) => {
+    if (outcome === 'waits') return [`  ${surface} shows ${from} until ${whatItAwaits(sessions)}`]
     if (outcome !== 'moved') return []
     const { changed = [], shadowed = [] } = shown ?? {}
     const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`

@@ -6,9 +6,10 @@ import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease, type Installed, readInstalled } from '../home/releases.ts'
 import type { MachineState } from '../home/state.ts'
-import { surfacesOf } from '../surfaces/definitions.ts'
+import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import type { Host } from '../surfaces/host.ts'
-import { EMPTY, type Ledger, readLedger } from '../surfaces/ledger.ts'
+import { sessionsOn } from '../surfaces/lease.ts'
+import { EMPTY, type Ledger, ledgerNames, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 import { entriesShown } from '../surfaces/show.ts'
 import { type Standing, standingOf } from '../surfaces/standing.ts'
@@ -29,11 +30,20 @@ export interface Patient {
   readonly hooks: ReadonlyMap<string, HookStanding>
   readonly current: Installed | undefined
   readonly surfaces: readonly Examined[]
+  /** Ledgers that cannot be read of surfaces that were removed, which say what may still be read on them. */
+  readonly strays: readonly Stray[]
+}
+
+export interface Stray {
+  readonly name: string
+  readonly problem: SkillsctlError
 }
 
 /** A surface and what became of it. */
 export interface Examined {
   readonly surface: Surface
+  /** That read it now. */
+  readonly sessions: number
   /** Undefined for a place that no file reaches. */
   readonly root: { readonly path: string; readonly is: PlaceState } | undefined
   /** Of a root that is a directory: its folders in which nothing can be shown, and why. One that is absent can be made. */
@@ -53,12 +63,38 @@ export interface Examined {
   readonly verdicts: readonly Verdict[]
 }
 
-export async function examine(patient: Omit<Patient, 'surfaces' | 'current'>): Promise<Patient> {
-  const { layout, config, host } = patient
+export async function examine(patient: Omit<Patient, 'surfaces' | 'strays' | 'current'>): Promise<Patient> {
+  const { layout, config, host, now } = patient
   const surfaces = surfacesOf(config)
   const examined: Examined[] = []
-  for (const surface of surfaces) examined.push(await examineSurface(layout, surface, surfaces, host))
-  return { ...patient, current: currentRelease(layout), surfaces: examined }
+  for (const surface of surfaces) examined.push(await examineSurface(layout, surface, surfaces, host, now))
+  const strays = await straysIn(layout, [...surfaces, ...oddSurfacesOf(config)])
+  return { ...patient, current: currentRelease(layout), surfaces: examined, strays }
+}
+
+async function straysIn(
+  layout: Layout,
+  known: readonly { readonly name: string | undefined }[],
+): Promise<Stray[]> {
+  const strays: Stray[] = []
+  // Of a directory of the home that cannot be read it is said where the home is looked at.
+  const names = await orWhyNot(() => ledgerNames(layout))
+  for (const name of isError(names) ? [] : names) {
+    const read = known.some((one) => one.name === name)
+      ? undefined
+      : await orWhyNot(() => readLedger(layout, name))
+    if (isError(read)) strays.push({ name, problem: read })
+  }
+  return strays
+}
+
+async function orWhyNot<T>(work: () => T | Promise<T>): Promise<T | SkillsctlError> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isError(error)) return error
+    throw error
+  }
 }
 
 async function examineSurface(
@@ -66,18 +102,18 @@ async function examineSurface(
   surface: Surface,
   surfaces: readonly Surface[],
   host: Host,
+  now: number,
 ): Promise<Examined> {
   const { root: path, name } = surface
-  const read = await readLedger(layout, name).catch((error: unknown) => {
-    if (isError(error)) return error
-    throw error
-  })
+  const read = await orWhyNot(() => readLedger(layout, name))
   const ledger = isError(read) ? EMPTY : read
   const pointer = pointerOf(layout, name)
   const wants = currentDirectory(layout)
   const shown = pointer ?? wants
   const release = shown === undefined ? undefined : readInstalled(layout, shown)
-  const base = { surface, ledger, unread: isError(read) ? read : undefined, pointer, wants }
+  const open = await orWhyNot(() => sessionsOn(layout, name, now))
+  const sessions = isError(open) ? 0 : open
+  const base = { surface, sessions, ledger, unread: isError(read) ? read : undefined, pointer, wants }
   const nothing = {
     blocked: new Map(),
     entries: new Map(),

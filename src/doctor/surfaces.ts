@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { formatAge } from '../core/freshness.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
+import { whatItAwaits } from '../core/waiting.ts'
+import { ledgerPath } from '../surfaces/ledger.ts'
 import { pointerPath } from '../surfaces/pointer.ts'
 import { rootOf } from '../surfaces/root.ts'
 import { hasOldBenches, workshopsOf } from '../surfaces/workshop.ts'
@@ -52,7 +54,7 @@ function wayOut(is: keyof typeof IN_PLACE, path: string): string {
   return `${first}, then: skillsctl doctor --fix`
 }
 
-export function checkLedgers({ surfaces }: Patient): Finding[] {
+export function checkLedgers({ layout, surfaces, strays }: Patient): Finding[] {
   const findings = new Findings('ledger')
   for (const { surface, unread } of surfaces) {
     if (unread === undefined) findings.ok(surface.name, 'says what is ours')
@@ -64,6 +66,16 @@ export function checkLedgers({ surfaces }: Patient): Finding[] {
         fix: 'ledger',
       })
   }
+  for (const { name, problem } of strays)
+    findings.problem(
+      ledgerPath(layout, name),
+      `the ledger of a surface that is not there any more: ${problem.message}`,
+      {
+        hint:
+          problem.hint ??
+          'as long as it is there, no old release is removed; if no entries of this surface are left, remove the file',
+      },
+    )
   return findings.all
 }
 
@@ -82,7 +94,11 @@ export function checkEntries(patient: Patient): Finding[] {
   return findings.all
 }
 
-function checkSwitch({ surface, ledger, pointer, wants }: Examined, now: number, findings: Findings): void {
+function checkSwitch(
+  { surface, ledger, pointer, wants, sessions }: Examined,
+  now: number,
+  findings: Findings,
+): void {
   const { name } = surface
   const { shows, waitsSince } = ledger
   const fix = 'surface'
@@ -100,7 +116,7 @@ function checkSwitch({ surface, ledger, pointer, wants }: Examined, now: number,
   } else if (pointer !== wants) {
     const since =
       waitsSince === undefined ? '' : `, since ${formatAge(Math.max(0, now - Date.parse(waitsSince)))}`
-    findings.note(name, `shows ${pointer} until its sessions end${since}`, {
+    findings.note(name, `shows ${pointer} until ${whatItAwaits(sessions)}${since}`, {
       hint: `${wants} follows when a session begins, or after ${formatAge(surface.maxWait * 1000)}`,
     })
   }

@@ -2,9 +2,10 @@
 import { isError } from '../core/errors.ts'
 import { formatAge } from '../core/freshness.ts'
 import type { Surface } from '../core/surface.ts'
+import { whatItAwaits } from '../core/waiting.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory } from '../home/releases.ts'
-import { holds, liveLeases } from './lease.ts'
+import { sessionsOn } from './lease.ts'
 import { readLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { isSettled } from './settled.ts'
@@ -32,15 +33,9 @@ async function lineFor(layout: Layout, surface: Surface, now: number): Promise<s
     if (surface.switch === 'now' || waitsSince === undefined)
       return `${name} is behind, it shows ${shows}: run skillsctl pull`
     const age = formatAge(now - Date.parse(waitsSince))
-    return `${name} shows ${shows} until ${whatItAwaits(layout, name, now)} (waits since ${age})`
+    return `${name} shows ${shows} until ${whatItAwaits(sessionsOn(layout, name, now))} (waits since ${age})`
   } catch (error) {
     if (!isError(error)) throw error
     return `${name} cannot be looked at: ${error.message}: see skillsctl doctor`
   }
-}
-
-function whatItAwaits(layout: Layout, name: string, now: number): string {
-  const readers = liveLeases(layout, now).filter((lease) => holds(lease, name)).length
-  if (readers === 0) return 'the next session begins'
-  return readers === 1 ? 'a session ends' : `${readers} sessions end`
 }

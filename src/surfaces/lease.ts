@@ -97,6 +97,11 @@ export function holds({ surface }: Lease, name: string): boolean {
   return surface === EVERY || surface === name
 }
 
+/** How many live leases keep it from moving. @param now milliseconds since the epoch */
+export function sessionsOn(layout: Layout, name: string, now: number): number {
+  return liveLeases(layout, now).filter((lease) => holds(lease, name)).length
+}
+
 function isLive({ holder, isGuess = false, since }: Lease, now: number): boolean {
   const age = now - since
   const alive = holder === undefined ? 'unknown' : isAlive(holder, Math.max(0, age))

@@ -7,7 +7,7 @@ import { formatInstant } from '../core/parse.ts'
 import type { Surface } from '../core/surface.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, readInstalled } from '../home/releases.ts'
-import { holds, liveLeases } from './lease.ts'
+import { sessionsOn } from './lease.ts'
 import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { foundLedger } from './rebuild-ledger.ts'
@@ -29,6 +29,8 @@ export interface Settled {
   readonly from: string | undefined
   readonly to: string | undefined
   readonly shown?: Shown
+  /** Of one that waits: how many read it. */
+  readonly sessions?: number
   /** It moved under a session, because that took longer than it may wait. */
   readonly overdue?: boolean
   readonly problem?: SkillsctlError
@@ -73,7 +75,7 @@ async function settle(
     if (leave === 'waits') {
       if (waitedFor(ledger, now) === undefined)
         await writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
-      return { surface: name, outcome: 'waits', from, to }
+      return { surface: name, outcome: 'waits', from, to, sessions: sessionsOn(layout, name, now) }
     }
     const installed = readInstalled(layout, to)
     if (installed === undefined) return { surface: name, outcome: 'same', from, to }
@@ -98,7 +100,7 @@ function mayMove(
   // What was begun is finished: the pointer has moved already.
   const isBegun = from === to || (ledger.shows === undefined && from === undefined)
   if (surface.switch === 'now' || isBegun) return 'moves'
-  const isRead = liveLeases(layout, now).some((lease) => holds(lease, surface.name))
+  const isRead = sessionsOn(layout, surface.name, now) > 0
   if (!isRead && moment !== 'pull') return 'moves'
   if ((waitedFor(ledger, now) ?? 0) < surface.maxWait * 1000) return 'waits'
   return isRead ? 'overdue' : 'moves'

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatInstant } from '../../src/core/parse.ts'
+import { followCurrent } from '../../src/flows/follow-surfaces.ts'
 import { removeSurface } from '../../src/flows/surface.ts'
 import { takeLease } from '../../src/surfaces/lease.ts'
 import { createScene, head, linesOf, NOW, type Scene, SKILLS } from './scene.ts'
@@ -367,7 +368,7 @@ const TOLD: Case[] = [
       })
       await scene.activate((await scene.install(OTHER, COMMIT)).directory)
     },
-    says: '- claude-code: shows 2026.11.20-3f2a9c1 until its sessions end',
+    says: '- claude-code: shows 2026.11.20-3f2a9c1 until a session ends',
     left: /follows when a session begins/,
     isNote: true,
   },
@@ -379,6 +380,29 @@ const TOLD: Case[] = [
     },
     says: '! PERSON/.claude/settings.json: the hook here is of another home: /elsewhere',
     left: /hook claude-code --install/,
+  },
+  {
+    state: 'a surface that waits for a session to begin, as none is open',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { switch: 'session' })
+      scene.hook = { ...scene.hook, is: 'installed' }
+      const { directory } = await scene.install(OTHER, COMMIT)
+      await scene.activate(directory)
+      await followCurrent(scene.context)
+    },
+    says: '- claude-code: shows 2026.11.20-3f2a9c1 until the next session begins',
+    left: /follows when a session begins/,
+    isNote: true,
+  },
+  {
+    state: 'a ledger that cannot be read of a surface that was removed',
+    presets: ['claude-code', 'agents'],
+    breaks: async ({ context, layout }) => {
+      await removeSurface(context, 'agents')
+      await writeFile(join(layout.ledgers, 'agents.json'), '{"format":')
+    },
+    says: '! LEDGERS/agents.json: the ledger of a surface that is not there any more: this is not JSON',
+    left: /no old release is removed/,
   },
   {
     state: 'a hook that a policy keeps from running',
@@ -437,6 +461,15 @@ const TOLD: Case[] = [
     left: /move it away/,
   },
   {
+    state: 'a file where the ledgers belong',
+    breaks: async ({ layout }) => {
+      await rm(layout.ledgers, { recursive: true })
+      await writeFile(layout.ledgers, '')
+    },
+    says: '! LEDGERS: a file is where a directory belongs',
+    left: /move it away/,
+  },
+  {
     state: 'a surface that waits for a session, after its ledger was lost',
     breaks: async (scene) => {
       await scene.surface('claude-code', { switch: 'session' })
@@ -450,7 +483,7 @@ const TOLD: Case[] = [
       await scene.activate((await scene.install(OTHER, COMMIT)).directory)
       await truncate(join(scene.layout.ledgers, 'claude-code.json'))
     },
-    says: '- claude-code: shows 2026.11.20-3f2a9c1 until its sessions end',
+    says: '- claude-code: shows 2026.11.20-3f2a9c1 until a session ends',
     left: /follows when a session begins/,
     isNote: true,
   },
@@ -618,6 +651,7 @@ function filled(text: string, { layout, person, host }: Scene): string {
     HISTORY: layout.history,
     KEPT: layout.kept,
     LEASES: layout.leases,
+    LEDGERS: layout.ledgers,
     CONFIG: layout.config,
   }
   return text.replace(

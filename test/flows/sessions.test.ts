@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { settledLines } from '../../cli/describe.ts'
 import { withLock } from '../../src/disk/lock.ts'
 import { beginSession, endSession, listSessions } from '../../src/flows/session.ts'
 import { status } from '../../src/flows/status.ts'
@@ -228,6 +229,18 @@ describe('news', () => {
     const home = await between()
     await home.update(OTHER)
     expect(await begin(home, 'a')).toMatchObject({ hasNews: false, settled: { outcome: 'moved' } })
+  })
+})
+
+describe('a pull', () => {
+  test('says what a surface waits for', async () => {
+    const home = await between()
+    const lines = async (files: Parameters<SurfaceHome['update']>[0]) =>
+      settledLines((await home.update(files)).settled)
+    const waits = (what: string) => [`  ${SURFACE} shows ${home.first} until ${what}`]
+    expect(await lines(TWO)).toEqual(waits('the next session begins'))
+    await begin(home, 'a', { source: 'resume' })
+    expect(await lines(OTHER)).toEqual(waits('a session ends'))
   })
 })
 
