@@ -210,3 +210,8 @@ export function readersOf(preset: string): ScanRules[] {
     reads.some(({ of, borrowed }) => of === preset && borrowed !== true),
   )
 }
+
+/** Whether this is no agent, but what the specification tells whoever writes one. */
+export function isGuide({ preset }: ScanRules): boolean {
+  return preset === 'agents'
+}

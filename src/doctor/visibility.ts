@@ -1,4 +1,5 @@
 /** Whether agents list what each surface shows: what the scan of surfaces/verdict.ts says, in a line per reason. */
+import { isGuide } from '../core/scan-rules.ts'
 import { findPreset } from '../core/surface.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { type Finding, Findings, names } from './finding.ts'
@@ -76,7 +77,10 @@ export function summaryOf({ surface, root, verdicts, ledger, reading }: Examined
   const seen = skills.filter(({ is }) => is === 'visible' || is === 'duplicated')
   const others = verdicts.length - skills.length
   const rest = others === 0 ? '' : `, ${others} other ${others === 1 ? 'entry' : 'entries'}`
-  return `${name}: ${seen.length} of ${skills.length} skills visible${toWhom(reading, seen)}${rest}`
+  const count = `${name}: ${seen.length} of ${skills.length} skills`
+  if (reading.readers.length > 0 && reading.readers.every(({ scan }) => isGuide(scan.rules)))
+    return `${count} in place${rest}; no agent that reads here was found (it is for ${findPreset(preset)?.agents ?? preset})`
+  return `${count} visible${toWhom(reading, seen)}${rest}`
 }
 
 function toWhom({ readers }: Examined['reading'], seen: readonly Verdict[]): string {

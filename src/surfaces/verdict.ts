@@ -1,6 +1,7 @@
 /** What an agent makes of each entry of a surface, by a scan with its rules: visible, or why not. */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Fact, readersOf, type ScanRules } from '../core/scan-rules.ts'
+import { type Fact, isGuide, readersOf, type ScanRules } from '../core/scan-rules.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
 import { type ClaudeSettings, hiddenByClaude, readClaudeSettings } from './claude-settings.ts'
 import { codexHiding } from './codex-settings.ts'
@@ -66,11 +67,10 @@ function hidingOf({ preset }: ScanRules, settings: ClaudeSettings | undefined, h
 /** The agents that this person has; the one whose own root it is always, and any client where none is known. */
 function readersHere({ preset }: Surface, host: Host): ScanRules[] {
   const readers = readersOf(preset)
-  const guide = readers.find((rules) => rules.preset === preset && preset === 'agents')
   const agents = readers.filter(
-    (rules) => rules !== guide && (rules.preset === preset || isPresent(rules, host)),
+    (rules) => !isGuide(rules) && (rules.preset === preset || isPresent(rules, host)),
   )
-  return agents.length > 0 ? agents : readers.filter((rules) => rules === guide)
+  return agents.length > 0 ? agents : readers.filter(isGuide)
 }
 
 const WORST = ['visible', 'duplicated', 'shadowed', 'invisible'] as const
@@ -81,10 +81,21 @@ export function judge(surface: Rooted, place: string, standing: Standing, readin
   if (standing.is === 'taken') return { place, is: 'shadowed', by: path, isVerified: true }
   if (standing.is === 'missing')
     return { place, is: 'invisible', because: 'nothing is there', isVerified: true }
+  if (surface.by === 'link' && !leadsSomewhere(path))
+    return { place, is: 'invisible', because: 'its link leads nowhere', isVerified: true }
   if (!place.startsWith('skills/')) return { place, is: 'visible', isVerified: false }
   const verdicts = reading.readers.map((reader) => judgeBy(reader, surface, place, path))
   const worst = verdicts.sort((left, right) => WORST.indexOf(right.is) - WORST.indexOf(left.is))[0]
   return worst ?? { place, is: 'visible', isVerified: false }
+}
+
+function leadsSomewhere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    // In a loop, or below what this user may not enter: what an agent makes of it, the scan says.
+    return true
+  }
 }
 
 function judgeBy({ scan, silencedBy, hides }: Reader, { by }: Surface, place: string, path: string): Verdict {

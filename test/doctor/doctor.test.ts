@@ -710,6 +710,21 @@ describe('doctor', () => {
     expect(linesOf(await scene.look())).toEqual(CLEAN)
   })
 
+  it('says of links whose pointer is gone that they lead nowhere', async () => {
+    const scene = await createScene()
+    await unlink(join(scene.layout.surfaces, 'claude-code'))
+    expect(linesOf(await scene.look())).toContainEqual(
+      expect.stringMatching(/skills\/review: invisible because its link leads nowhere$/),
+    )
+  })
+
+  it('says whom a surface is for when none of them is there', async () => {
+    const scene = await createScene(SKILLS, ['agents'])
+    expect(linesOf(await scene.look())).toEqual([
+      'agents: 3 of 3 skills in place; no agent that reads here was found (it is for Codex, Cursor, Gemini CLI, Copilot, OpenCode)',
+    ])
+  })
+
   it('lets one surface that is odd be written anew, and the others be removed meanwhile', async () => {
     const scene = await createScene(SKILLS, ['claude-code', 'agents'])
     await changeSurface(scene, 0, { by: 'hardlink' })
