@@ -230,7 +230,7 @@ describe('the hook, whatever goes wrong, ends with 0, is silent and leaves a lin
     expect((await home.log()).split('\n')).toEqual([
       expect.stringContaining('locked: another process is at work here'),
       expect.stringContaining('absent: the root of this surface is not there'),
-      expect.stringContaining('corrupt: this is not JSON'),
+      expect.stringContaining('corrupt: the ledger of this surface is damaged'),
       '',
     ])
   })
