@@ -35,8 +35,8 @@ function hookKeeper(context: MachineContext): HookKeeper {
   return {
     find: async (name) => {
       try {
-        const { hook, path } = await findHook(context, name, program)
-        return { is: hook, path }
+        const { hook, ...place } = await findHook(context, name, program)
+        return { is: hook, ...place }
       } catch (problem) {
         if (!isError(problem)) throw problem
         if (problem.code === 'unsupported') return { is: 'unsupported' }

@@ -153,12 +153,17 @@ export async function hook(
     : remove
       ? await removeHook(context, name)
       : await findHook(context, name, program)
-  return { data: report, text: [hookLine(report)] }
+  return {
+    data: report,
+    text: [hookLine(report), ...report.otherHomes.map((home) => `  of another home: ${home}`)],
+  }
 }
 
 function hookLine({ surface, path, hook, changed }: HookReport): string {
   const install = `skillsctl surface hook ${surface} --install`
   if (hook === 'installed') return `${surface}: the hook is ${changed ? '' : 'already '}in ${path}`
+  if (hook === 'foreign' && !changed)
+    return `${surface}: the hook in ${path} is not of this home; add ours with: ${install}`
   if (hook === 'other') return `${surface}: an older hook is in ${path}; bring it up to date with: ${install}`
   return changed
     ? `${surface}: the hook is out of ${path}`

@@ -7,8 +7,9 @@ export const REMEDIES = [
   'permissions',
   'identity',
   'current',
-  'ledger',
+  // A ledger is made anew of what lies in a root.
   'root',
+  'ledger',
   'surface',
   'hook',
   'leftovers',

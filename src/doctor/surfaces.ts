@@ -67,14 +67,10 @@ export function checkLedgers({ layout, surfaces, strays }: Patient): Finding[] {
       })
   }
   for (const { name, problem } of strays)
-    findings.problem(
+    findings.note(
       ledgerPath(layout, name),
       `the ledger of a surface that is not there any more: ${problem.message}`,
-      {
-        hint:
-          problem.hint ??
-          'as long as it is there, no old release is removed; if no entries of this surface are left, remove the file',
-      },
+      { hint: problem.code === 'corrupt' ? 'the next update sets it aside' : problem.hint },
     )
   return findings.all
 }

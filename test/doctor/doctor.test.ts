@@ -401,8 +401,9 @@ const TOLD: Case[] = [
       await removeSurface(context, 'agents')
       await writeFile(join(layout.ledgers, 'agents.json'), '{"format":')
     },
-    says: '! LEDGERS/agents.json: the ledger of a surface that is not there any more: this is not JSON',
-    left: /no old release is removed/,
+    says: '- LEDGERS/agents.json: the ledger of a surface that is not there any more: the ledger of this surface is damaged',
+    left: /the next update sets it aside/,
+    isNote: true,
   },
   {
     state: 'a hook that a policy keeps from running',
@@ -744,7 +745,7 @@ describe('doctor', () => {
     const report = await scene.look({ ...look, fix: true })
     const lines = linesOf(report)
     const line = lines.find((one) => isSaid(one, filled(says, scene)))
-    expect(line ?? lines).toMatch(left ?? /$^/)
+    expect(line ?? lines.join('\n')).toMatch(left ?? /$^/)
     expect(isWell(report)).toBe(isNote === true)
   })
 })

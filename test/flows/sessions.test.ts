@@ -260,8 +260,12 @@ describe('status', () => {
     await begin(home, 'b', { source: 'resume' })
     expect(await reasons(home)).toEqual(waits('2 sessions end'))
     await writeFile(`${home.layout.ledgers}/${SURFACE}.json`, '{')
-    expect(await reasons(home)).toEqual([expect.stringContaining('cannot be looked at: this is not JSON')])
+    expect(await reasons(home)).toEqual([
+      expect.stringContaining('cannot be looked at: the ledger of this surface is damaged'),
+    ])
     await rm(`${home.layout.ledgers}/${SURFACE}.json`)
-    expect(await reasons(home)).toEqual([expect.stringContaining('is behind')])
+    expect(await reasons(home)).toEqual([
+      expect.stringContaining('cannot be looked at: the ledger of this surface is lost'),
+    ])
   })
 })
