@@ -17,7 +17,9 @@ export async function heldReleases(
   const rooted = new Set(surfaces.flatMap(({ name, root }) => (root === undefined ? [] : [name])))
   // Also what was shown on a surface that is there no more, or of which the ledger is lost.
   for (const name of new Set([...ledgerNames(layout), ...rooted])) {
-    const read = rooted.has(name) ? readLedger(layout, name) : readOrReset(layout, name, now)
+    // One whose definition is odd has its pointer still, and may be written anew.
+    const isThere = rooted.has(name) || pointerOf(layout, name) !== undefined
+    const read = isThere ? readLedger(layout, name) : readOrReset(layout, name, now)
     const { shows, makes, former, entries } = await read
     const recent = former.filter(({ until }) => now - Date.parse(until) < READ_FOR)
     const copies = [...entries.values()].map(({ release }) => release)

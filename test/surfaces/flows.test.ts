@@ -7,10 +7,15 @@ import { formatInstant } from '../../src/core/parse.ts'
 import type { Surface } from '../../src/core/surface.ts'
 import { ownIdentity } from '../../src/disk/process-identity.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
-import { adopt } from '../../src/flows/adopt.ts'
 import { followCurrent, heldHere, needsAttention } from '../../src/flows/follow-surfaces.ts'
 import { rollback } from '../../src/flows/rollback.ts'
-import { addSurface, listSurfaces, removeSurface, type SurfaceOptions } from '../../src/flows/surface.ts'
+import {
+  addSurface,
+  adopt,
+  listSurfaces,
+  removeSurface,
+  type SurfaceOptions,
+} from '../../src/flows/surface.ts'
 import { requireConfig } from '../../src/home/config.ts'
 import { layoutOf, statPath } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
@@ -436,14 +441,16 @@ describe('following what runs', () => {
     ])
   })
 
-  test('says so when the surfaces of the configuration cannot be read', async () => {
+  test('says so when a surface of the configuration cannot be read, which shows nothing yet', async () => {
     const desk = await createDesk()
     await add(desk)
     const config = JSON.parse(await readFile(desk.layout.config, 'utf8'))
     config.surfaces[0].by = 'magic'
     await writeFile(desk.layout.config, JSON.stringify(config))
     await desk.run(await desk.install(1, skill('a', 'x')))
-    expect((await followCurrent(desk.context)).settled).toEqual([])
+    const { settled, held } = await followCurrent(desk.context)
+    expect(settled).toEqual([])
+    expect([...held]).toEqual([])
     expect(desk.warnings).toEqual([expect.stringContaining('a surface cannot be read')])
   })
 })
@@ -499,7 +506,7 @@ describe('a ledger that is lost', () => {
       expect((await followCurrent(desk.context)).settled).toMatchObject([{ problem: { code: 'absent' } }])
       await expect(removeSurface(desk.context, 'claude-code')).rejects.toMatchObject({ code: 'absent' })
       expect(existsSync(ledgerOf(desk))).toBe(false)
-      expect(await heldHere(desk.context)).toHaveLength(1)
+      expect(await heldHere(desk.context)).toHaveProperty('size', 1)
       await rename(`${claude(desk)}.away`, claude(desk))
       await removeSurface(desk.context, 'claude-code')
       expect(seen(claude(desk))).toEqual({ 'skills/mine/SKILL.md': 'mine' })
@@ -534,6 +541,18 @@ describe('a ledger that is lost', () => {
     desk.clock.now += 15 * DAY
     expect(await heldHere(desk.context)).toEqual(new Set())
     expect(readdirSync(desk.layout.ledgers)).toEqual([])
+  })
+
+  test('or damaged stays as it is while the definition of its surface cannot be read', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, skill('a', 'x')))
+    await add(desk)
+    const config = JSON.parse(await readFile(desk.layout.config, 'utf8'))
+    config.surfaces[0].by = 'magic'
+    await writeFile(desk.layout.config, JSON.stringify(config))
+    await writeFile(ledgerOf(desk), 'torn')
+    expect(await heldHere(desk.context)).toHaveProperty('size', 1)
+    expect(readFileSync(ledgerOf(desk), 'utf8')).toBe('torn')
   })
 
   test('or damaged hides no other surface from a list', async () => {
