@@ -7,7 +7,7 @@ import { withLock } from '../disk/lock.ts'
 import type { Remedy } from '../doctor/finding.ts'
 import { isSafeToMake } from '../doctor/place.ts'
 import { requireConfig, writeConfig } from '../home/config.ts'
-import { createHome } from '../home/layout.ts'
+import { createHome, type Layout } from '../home/layout.ts'
 import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger } from '../surfaces/ledger.ts'
@@ -76,7 +76,9 @@ async function mendCurrent(context: MachineContext): Promise<void> {
   if (problem !== undefined) throw problem
 }
 
-async function mendLedgers({ layout, now }: MachineContext): Promise<void> {
+/** What is ours is looked for in the root, which is there before. */
+async function mendLedgers({ layout, now }: MachineContext, { host }: MendOptions): Promise<void> {
+  await makeRoots(layout, host)
   const problem = await withLock(layout.lock, async () => {
     const problems: SkillsctlError[] = []
     for (const surface of surfacesOf(await requireConfig(layout))) {
@@ -108,11 +110,15 @@ async function isDamaged(read: () => Promise<unknown>): Promise<boolean> {
 }
 
 async function mendRoots({ layout, now }: MachineContext, { host }: MendOptions): Promise<void> {
+  await makeRoots(layout, host)
+  await showAgain({ layout, now })
+}
+
+async function makeRoots(layout: Layout, { person }: MendOptions['host']): Promise<void> {
   for (const { root } of surfacesOf(await requireConfig(layout))) {
-    if (root === undefined || !isSafeToMake(root, host.person.directory)) continue
+    if (root === undefined || !isSafeToMake(root, person.directory)) continue
     onDiskNow(root, () => mkdirSync(root, { recursive: true }))
   }
-  await showAgain({ layout, now })
 }
 
 /** Where one is needed, or there is an old one. */
