@@ -7,11 +7,11 @@ import { formatInstant } from '../../src/core/parse.ts'
 import type { Surface } from '../../src/core/surface.ts'
 import { ownIdentity } from '../../src/disk/process-identity.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
+import { adopt } from '../../src/flows/adopt.ts'
 import { followCurrent, heldHere, needsAttention } from '../../src/flows/follow-surfaces.ts'
 import { rollback } from '../../src/flows/rollback.ts'
 import {
   addSurface,
-  adopt,
   listSurfaces,
   removeSurface,
   type SurfaceOptions,
