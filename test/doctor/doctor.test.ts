@@ -114,6 +114,19 @@ const MENDED: Case[] = [
     says: '! claude-code: its ledger is damaged: nobody knows what is ours there',
   },
   {
+    state: 'a ledger that is lost',
+    breaks: ({ layout }) => unlink(join(layout.ledgers, 'claude-code.json')),
+    says: '! claude-code: its ledger is damaged: nobody knows what is ours there',
+  },
+  {
+    state: 'a ledger that is lost, of copies',
+    breaks: async (scene) => {
+      await scene.surface('claude-code', { by: 'copy' })
+      await unlink(join(scene.layout.ledgers, 'claude-code.json'))
+    },
+    says: '! claude-code: its ledger is damaged: nobody knows what is ours there',
+  },
+  {
     state: 'a root that is gone',
     breaks: (scene) => rm(scene.at('.claude'), { recursive: true }),
     says: '! PERSON/.claude: is gone, so this agent sees nothing',
@@ -737,6 +750,17 @@ describe('doctor', () => {
     })
     await scene.surface('claude-code')
     expect(linesOf(await scene.look())).toEqual(CLEAN)
+  })
+
+  it('mends a damaged ledger of a place that no file reaches', async () => {
+    const scene = await createScene(SKILLS, ['claude-code', 'claude-desktop'])
+    await writeFile(join(scene.layout.ledgers, 'claude-desktop.json'), 'torn')
+    const says = '! claude-desktop: its ledger is damaged: nobody knows what is ours there'
+    expect(linesOf(await scene.look())).toContainEqual(expect.stringContaining(says))
+    const { failed, mended } = await scene.look({ fix: true })
+    expect({ failed, mended: mended.length }).toEqual({ failed: [], mended: 1 })
+    expect((await readdir(scene.layout.kept)).join()).toMatch(/^ledger-claude-desktop-[^,]+$/)
+    await scene.surface('claude-desktop')
   })
 
   it.each(TOLD)('tells of $state', async ({ breaks, says, left, look, isNote, files, presets }) => {
