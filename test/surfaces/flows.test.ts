@@ -10,12 +10,7 @@ import { removeTree } from '../../src/disk/remove-tree.ts'
 import { adopt } from '../../src/flows/adopt.ts'
 import { followCurrent, heldHere, needsAttention } from '../../src/flows/follow-surfaces.ts'
 import { rollback } from '../../src/flows/rollback.ts'
-import {
-  addSurface,
-  listSurfaces,
-  removeSurface,
-  type SurfaceOptions,
-} from '../../src/flows/surface.ts'
+import { addSurface, listSurfaces, removeSurface, type SurfaceOptions } from '../../src/flows/surface.ts'
 import { requireConfig } from '../../src/home/config.ts'
 import { layoutOf, statPath } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
