@@ -1,6 +1,8 @@
 /** The hook of an agent, as the program that an agent runs. */
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -133,6 +135,8 @@ describe('the hook', () => {
     expect(JSON.parse((await home.hook()).stdout)).toEqual(RELOAD)
     expect(await home.log()).toBe('')
     await vi.waitFor(async () => expect(await readFile(told, 'utf8')).toMatch(/\S\n/), { timeout: 30_000 })
+    // Then it is noted as told, in a home that must still be there.
+    await vi.waitFor(() => expect(existsSync(home.layout.announcing)).toBe(false), { timeout: 30_000 })
   })
 
   test('tells in one line that a machine is stale, and nothing of one that is not', async () => {
