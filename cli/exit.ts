@@ -1,4 +1,4 @@
-/** Exit codes (SPEC.md, "Exit codes"). */
+/** Exit codes (SPEC.md, "Errors and exit codes"). */
 import type { ErrorCode } from '../src/index.ts'
 
 export const EXIT = {

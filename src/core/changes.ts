@@ -1,4 +1,4 @@
-/** What differs between two trees: file by file, and summed up by skill for people (SPEC.md, "Changes"). */
+/** What differs between two trees: file by file, and summed up by skill for people (SPEC.md, "Channel heads"). */
 import { compareBytes } from './canonical.ts'
 import type { Entry } from './manifest.ts'
 import { integer, list, object, optional, string } from './parse.ts'

@@ -127,7 +127,10 @@ async function examineSurface(
   const rooted = { ...surface, root: path }
   const entries = await entriesShown(surface, release)
   const standings = new Map(
-    [...entries].map(([place, entry]) => [place, standingOf(path, place, ledger.entries.get(place), entry)]),
+    [...entries].map(([place, entry]) => [
+      place,
+      standingOf(layout, path, place, ledger.entries.get(place), entry),
+    ]),
   )
   const reading = readSurface(rooted, surfaces, host)
   const verdicts = [...standings].map(([place, standing]) => judge(rooted, place, standing, reading))

@@ -16,7 +16,7 @@ export function checkRoots({ surfaces, host }: Patient): Finding[] {
   for (const { surface, root, blocked } of surfaces) {
     if (root === undefined) continue
     const { path, is } = root
-    const hint = `or forget this surface: skillsctl surface remove ${surface.name}`
+    const hint = `mount it again; or make an empty directory there, and forget it: skillsctl surface remove ${surface.name}`
     if (is === 'directory') {
       findings.ok(path, 'is there')
       const preset = findPreset(surface.preset)

@@ -8,7 +8,7 @@
  * "Not there", "unchanged" and "lost the race" are answers, not faults.
  */
 
-/** The one mutable object of a repository (SPEC.md, "The repository"). */
+/** The one mutable object of a repository (SPEC.md, "Objects in a store"). */
 export const POINTER = 'metadata/timestamp.json'
 
 /** Opaque version of one object's content; equal tags mean equal bytes. */

@@ -1,5 +1,5 @@
 /** Entries that are links. A name that is taken is never touched: symlink(2) makes a new one or fails. */
-import { readlinkSync } from 'node:fs'
+import { existsSync, readlinkSync } from 'node:fs'
 import { rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
@@ -14,6 +14,14 @@ export function targetOf(path: string): string | undefined {
     if (['ENOENT', 'EINVAL', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined
     throw systemError(error, path)
   }
+}
+
+/**
+ * Whether what is at this path is the link that we made. One into another home is ours when that was this one before it
+ * was moved; a home that was copied needs it still.
+ */
+export function isOurLink({ surfaces }: Layout, path: string, target = ''): boolean {
+  return targetOf(path) === target && (target.startsWith(join(surfaces, '/')) || !existsSync(target))
 }
 
 /** @returns false when something is there already */

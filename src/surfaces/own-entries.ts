@@ -1,5 +1,5 @@
 /** What is ours on a surface while it is worked on, and what is at the places of its entries. */
-import { existsSync, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
@@ -9,7 +9,7 @@ import { type Installed, readInstalled } from '../home/releases.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { describeCopy, isOurCopy } from './copy.ts'
 import type { Ledger, OwnEntry } from './ledger.ts'
-import { targetOf } from './link.ts'
+import { isOurLink } from './link.ts'
 import type { Takes } from './pattern.ts'
 import { isDirectory } from './root.ts'
 
@@ -83,14 +83,9 @@ export class OwnEntries {
     if (own === undefined) return 'taken'
     const isOurs =
       own.by === 'link'
-        ? targetOf(path) === own.target && this.isOfThisHome(own.target)
+        ? isOurLink(this.layout, path, own.target)
         : isOurCopy(this.root, place, own, this.madeFrom(place, own))
     return isOurs ? 'ours' : 'taken'
-  }
-
-  /** A link into another home is ours when that was this one before it was moved; a home that was copied needs it still. */
-  private isOfThisHome(target = ''): boolean {
-    return target.startsWith(join(this.layout.surfaces, '/')) || !existsSync(target)
   }
 
   isCopyOf({ place, digest }: SurfaceEntry): boolean {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { isError } from '../core/errors.ts'
 import type { SurfaceEntry } from '../core/surface.ts'
 import type { Drift } from '../home/drift.ts'
+import type { Layout } from '../home/layout.ts'
 import { driftOfCopy, isOurCopy } from './copy.ts'
 import type { OwnEntry } from './ledger.ts'
-import { targetOf } from './link.ts'
+import { isOurLink } from './link.ts'
 
 export interface Standing {
   readonly is: 'ours' | 'missing' | 'taken'
@@ -19,6 +20,7 @@ export interface Standing {
  * @param entry what it was made of, where that is known
  */
 export function standingOf(
+  layout: Layout,
   root: string,
   place: string,
   own: OwnEntry | undefined,
@@ -28,7 +30,7 @@ export function standingOf(
     const path = join(root, place)
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return { is: 'missing', edits: [] }
     if (own === undefined) return { is: 'taken', edits: [] }
-    if (own.by === 'link') return { is: targetOf(path) === own.target ? 'ours' : 'taken', edits: [] }
+    if (own.by === 'link') return { is: isOurLink(layout, path, own.target) ? 'ours' : 'taken', edits: [] }
     if (!isOurCopy(root, place, own, entry)) return { is: 'taken', edits: [] }
     return { is: 'ours', edits: driftOfCopy(root, place, own, entry) }
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The root key at rest: a seed sealed with a passphrase (SPEC.md, "Sealed keys"): scrypt, then secretbox. */
+/** The root key at rest: a seed sealed with a passphrase (SPEC.md, "Keys"): scrypt, then secretbox. */
 import { randomBytes, scrypt } from 'node:crypto'
 import nacl from 'tweetnacl'
 import { SkillsctlError } from '../core/errors.ts'

@@ -1,6 +1,7 @@
 /** The real command line, killed at random moments. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join as joinRepository, prepareStandby, pull, rollback } from '../../src/index.ts'
+import { randoms } from '../support/randoms.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { expectHistoryConsistent, expectNoDebris, whatRuns } from './invariant.ts'
 import { EVERYTHING } from './kill.ts'
@@ -16,16 +17,6 @@ beforeAll(async () => {
   publisher = await Scene.build({ ahead: false })
 })
 afterAll(() => Promise.all([follower.dispose(), publisher.dispose()]))
-
-/** Numbers in [0, 1), the same for the same seed. */
-function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    yield ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Command {
   readonly name: string

@@ -1,37 +1,17 @@
-/** A really full disk: a small tmpfs, where this user may mount one. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { packArchive } from '../../src/archive/pack.ts'
 import { unpackArchive } from '../../src/archive/unpack.ts'
 import type { Manifest } from '../../src/core/manifest.ts'
 import { writeFileAtomic } from '../../src/disk/atomic-file.ts'
 import { withLock } from '../../src/disk/lock.ts'
+import { mountSmallDisk } from '../support/mounts.ts'
 import { archive, member } from '../support/tar-forge.ts'
 
 const MB = 1024 * 1024
-const mounted = mountSmallDisk()
-
-/** Undefined where mounting is not permitted. */
-function mountSmallDisk(): string | undefined {
-  const place = mkdtempSync(join(tmpdir(), 'full-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place], { stdio: 'ignore' })
-    return place
-  } catch {
-    rmSync(place, { recursive: true })
-    return undefined
-  }
-}
-
-afterAll(() => {
-  if (mounted === undefined) return
-  execFileSync('umount', [mounted])
-  rmSync(mounted, { recursive: true })
-})
+const mounted = mountSmallDisk('size=1m')
 
 describe.skipIf(mounted === undefined)('on a full disk (skipped where a tmpfs cannot be mounted)', () => {
   const disk = mounted ?? ''

@@ -10,6 +10,7 @@ import { currentDirectory, type Installed } from '../../src/home/releases.ts'
 import { rollback } from '../../src/index.ts'
 import type { Host } from '../../src/surfaces/host.ts'
 import { pointerPath } from '../../src/surfaces/pointer.ts'
+import { randoms } from '../support/randoms.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { createDesk, type Desk, seen } from '../surfaces/fixture.ts'
 import { libraryOf, type ReadSurface, startReader, WORDS } from './library.ts'
@@ -48,16 +49,6 @@ async function createLibrary(): Promise<Library> {
     surfaces.push({ root, by, pointer: pointerPath(desk.layout, by) })
   }
   return { ...desk, releases, surfaces }
-}
-
-/** Numbers in [0, 1), the same for the same seed. */
-function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    yield ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 function expectShown({ surfaces }: Library, number: number): void {

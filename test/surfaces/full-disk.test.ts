@@ -1,36 +1,14 @@
-/** A surface, or the home, on a really full disk: a small tmpfs, where this user may mount one. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addSurface, listSurfaces } from '../../src/flows/surface.ts'
 import { EVERYTHING } from '../crash/kill.ts'
+import { mountSmallDisk } from '../support/mounts.ts'
 import { createDesk, type Files, seen, skill, surfaceAt } from './fixture.ts'
 
 const WAYS = ['link', 'copy'] as const
-const mounted = mountSmallDisk()
-
-/** Undefined where mounting is not permitted. */
-function mountSmallDisk(): string | undefined {
-  const place = mkdtempSync(join(tmpdir(), 'full-surface-'))
-  try {
-    const options = 'size=512k,nr_inodes=120'
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', place], { stdio: 'ignore' })
-    return place
-  } catch {
-    rmSync(place, { recursive: true })
-    return undefined
-  }
-}
-
-afterAll(() => {
-  if (mounted === undefined) return
-  // Fails when anything was left open.
-  execFileSync('umount', [mounted])
-  rmSync(mounted, { recursive: true })
-})
+const mounted = mountSmallDisk('size=512k,nr_inodes=120')
 
 describe.skipIf(mounted === undefined)('with a full disk (skipped where a tmpfs cannot be mounted)', () => {
   const disk = mounted ?? ''

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { appendFile, chmod, cp, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { layoutOf } from '../../src/home/layout.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
 import { pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
 import { showRelease } from '../../src/surfaces/show.ts'
+import { mayMount } from '../support/mounts.ts'
 import { isRoot } from '../support/unprivileged.ts'
 import { createDesk, type Desk, type Files, inventory, seen, skill, surfaceAt } from './fixture.ts'
 
@@ -239,21 +240,24 @@ describe.each(WAYS)('showing a release by %s', (by) => {
     },
   )
 
-  test.runIf(mayBind())('works where the folder is a mount of the same disk, as in a container', async () => {
-    const desk = await createDesk()
-    const surface = surfaceAt(desk.root, { by, folders: ['skills'] })
-    const folder = join(desk.root, 'skills')
-    await mkdir(`${folder} real`)
-    await mkdir(folder)
-    execFileSync('mount', ['--bind', `${folder} real`, folder])
-    onTestFinished(() => void execFileSync('umount', [folder]))
-    for (const number of [1, 2]) {
-      await desk.show(surface, await desk.install(number, skill('a', `${number}`)))
-      expect(seen(`${folder} real`)).toEqual(seenIn('skills/', expected(skill('a', `${number}`))))
-    }
-    await desk.show(surface, undefined)
-    expect(readdirSync(folder)).toEqual([])
-  })
+  test.runIf(mayMount(['--bind', tmpdir()]))(
+    'works where the folder is a mount of the same disk, as in a container',
+    async () => {
+      const desk = await createDesk()
+      const surface = surfaceAt(desk.root, { by, folders: ['skills'] })
+      const folder = join(desk.root, 'skills')
+      await mkdir(`${folder} real`)
+      await mkdir(folder)
+      execFileSync('mount', ['--bind', `${folder} real`, folder])
+      onTestFinished(() => void execFileSync('umount', [folder]))
+      for (const number of [1, 2]) {
+        await desk.show(surface, await desk.install(number, skill('a', `${number}`)))
+        expect(seen(`${folder} real`)).toEqual(seenIn('skills/', expected(skill('a', `${number}`))))
+      }
+      await desk.show(surface, undefined)
+      expect(readdirSync(folder)).toEqual([])
+    },
+  )
 
   test('says that the root is gone, and does not make it again', async () => {
     const desk = await createDesk()
@@ -332,20 +336,6 @@ describe.each(WAYS)('showing a release by %s', (by) => {
     expect((await desk.show(surface, await desk.install(3, skill('a', 'y')))).shadowed).toEqual([])
   })
 })
-
-/** Whether this user may mount. */
-function mayBind(): boolean {
-  const place = mkdtempSync(join(tmpdir(), 'bind-'))
-  try {
-    execFileSync('mount', ['--bind', place, place], { stdio: 'ignore' })
-    execFileSync('umount', [place])
-    return true
-  } catch {
-    return false
-  } finally {
-    rmdirSync(place)
-  }
-}
 
 /** Below a folder, by paths without it. */
 function seenIn(folder: string, found: Record<string, string>): Record<string, string> {
