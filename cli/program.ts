@@ -121,7 +121,7 @@ function machineCommands(program: Command): void {
     'what is wrong here, and whether agents see it',
     async () => (await health()).doctor,
   )
-    .option('--fix', 'mend what can be mended without a person')
+    .option('--fix', 'fix what can be fixed without asking you')
     .option('--all', 'also what is right, and every skill')
     .addHelpText('after', examples('skillsctl doctor', 'skillsctl doctor --fix', 'skillsctl doctor --all'))
   define(

@@ -13,7 +13,7 @@ import { type Cli, checkout, machineContext } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { hookProgram } from '../hook-program.ts'
 import type { Result } from '../output.ts'
-import { thisPerson } from './surface.ts'
+import { currentUser } from './surface.ts'
 
 type Args = readonly string[]
 
@@ -24,7 +24,7 @@ export async function doctor(
 ): Promise<Result> {
   const { doctor } = await import('../../src/flows/doctor.ts')
   const context = machineContext(cli)
-  const options = { fix, host: hostOf(thisPerson()), machineId: readMachineId(), hooks: hookKeeper(context) }
+  const options = { fix, host: hostOf(currentUser()), machineId: readMachineId(), hooks: hookKeeper(context) }
   const report = await doctor(context, options)
   const isWell = report.failed.length === 0 && report.findings.every(({ level }) => level !== 'problem')
   return { data: report, text: doctorLines(report, all), exit: isWell ? EXIT.done : EXIT.failed }
@@ -49,16 +49,16 @@ function hookKeeper(context: MachineContext): HookKeeper {
   }
 }
 
-export function doctorLines({ findings, surfaces, mended, failed }: DoctorReport, all: boolean): string[] {
+export function doctorLines({ findings, surfaces, fixed, failed }: DoctorReport, all: boolean): string[] {
   const told = findings.filter(({ level }) => level !== 'ok')
   const summaries = surfaces.flatMap(({ summary, verdicts }) => [
     summary,
     ...(all ? verdicts.map((verdict) => `  ${verdict.place}: ${verdictText(verdict)}`) : []),
   ])
   return [
-    ...mended.map(({ subject, message }) => `mended: ${subject}: ${message}`),
+    ...fixed.map(({ subject, message }) => `fixed: ${subject}: ${message}`),
     ...failed.map(({ message, subject, hint }) =>
-      ['! could not mend', subject, message, hint].filter(Boolean).join(': '),
+      ['! could not fix', subject, message, hint].filter(Boolean).join(': '),
     ),
     ...(all ? findings : told).map(findingLine),
     ...summaries,
@@ -75,7 +75,7 @@ function findingLine({ level, subject, message, hint, fix }: Finding): string {
 }
 
 function byFix(hint: string | undefined): string {
-  return ['skillsctl doctor --fix mends it', ...(hint === undefined ? [] : [hint])].join('; ')
+  return ['skillsctl doctor --fix fixes it', ...(hint === undefined ? [] : [hint])].join('; ')
 }
 
 function verdictText({ is, by, because, agent, isVerified }: Verdict): string {
@@ -87,7 +87,7 @@ function verdictText({ is, by, because, agent, isVerified }: Verdict): string {
 
 export async function why(cli: Cli, [skill = '']: Args): Promise<Result> {
   const { why } = await import('../../src/flows/why.ts')
-  const report = await why(machineContext(cli), skill, { host: hostOf(thisPerson()), git: await checkout() })
+  const report = await why(machineContext(cli), skill, { host: hostOf(currentUser()), git: await checkout() })
   return { data: report, text: whyLines(report, Date.now()) }
 }
 

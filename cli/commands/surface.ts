@@ -6,7 +6,7 @@ import { formatAge } from '../../src/core/freshness.ts'
 import { FOLDERS, findPreset } from '../../src/core/surface.ts'
 import type { ExportStatus, SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
 import type { HookReport } from '../../src/flows/surface-hook.ts'
-import type { Person } from '../../src/surfaces/root.ts'
+import type { User } from '../../src/surfaces/root.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, settledLines } from '../describe.ts'
 import { hookProgram } from '../hook-program.ts'
@@ -27,13 +27,13 @@ interface AddFlags {
   except?: readonly string[]
 }
 
-export function thisPerson(): Person {
+export function currentUser(): User {
   return { directory: homedir(), variables: process.env }
 }
 
 export async function add(cli: Cli, [preset = '']: Args, flags: AddFlags): Promise<Result> {
   const { addSurface } = await import('../../src/flows/surface.ts')
-  const report = await addSurface(machineContext(cli), preset, optionsFrom(flags), thisPerson())
+  const report = await addSurface(machineContext(cli), preset, optionsFrom(flags), currentUser())
   return { data: report, text: addLines(report) }
 }
 
@@ -92,10 +92,10 @@ function statusLines(status: SurfaceStatus, now: number): string[] {
     (place) =>
       `  ! ${place} is shadowed by something of yours; skillsctl surface adopt ${place} moves it to kept/`,
   )
-  return [`${surface.name}: ${standingOf(status, now)}`, ...lines]
+  return [`${surface.name}: ${stateOf(status, now)}`, ...lines]
 }
 
-function standingOf(status: SurfaceStatus, now: number): string {
+function stateOf(status: SurfaceStatus, now: number): string {
   const { surface, shows, isCurrent, entries, waitsSince, sessions, exported, unread } = status
   if (unread !== undefined) return `${unread}: see skillsctl doctor`
   const age = (instant: string): string => formatAge(Math.max(0, now - Date.parse(instant)))

@@ -1,7 +1,7 @@
 /** Whether a machine follows its repository, in one line for an agent: facts, no advice, and nothing when all is well. */
 import { formatAge, judgeFreshness, type Knowledge, QUIET_AFTER } from './freshness.ts'
 
-export interface Standing extends Knowledge {
+export interface UpdateState extends Knowledge {
   readonly pin?: { readonly version: string } | undefined
   /** Why the last check failed. */
   readonly problem?: { readonly code: string; readonly at: string } | undefined
@@ -14,9 +14,9 @@ const STALE_AFTER = 24 * 60 * 60 * 1000
  * @param release what the agent reads
  * @param now milliseconds since the epoch
  */
-export function staleness(standing: Standing, release: string, now: number): string | undefined {
-  const { pin, problem } = standing
-  const { sinceCheck, sinceSigned, expired } = judgeFreshness(standing, now)
+export function staleness(state: UpdateState, release: string, now: number): string | undefined {
+  const { pin, problem } = state
+  const { sinceCheck, sinceSigned, expired } = judgeFreshness(state, now)
   const facts: string[] = []
   if (sinceCheck === undefined) facts.push('updates were never looked for')
   else if (sinceCheck > STALE_AFTER) facts.push(`updates were last looked for ${formatAge(sinceCheck)} ago`)

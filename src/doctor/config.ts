@@ -3,15 +3,15 @@ import type { SkillsctlError } from '../core/errors.ts'
 import { findPreset } from '../core/surface.ts'
 import { oddSurfacesOf } from '../surfaces/definitions.ts'
 import { type Finding, Findings } from './finding.ts'
-import type { Patient } from './patient.ts'
+import type { Snapshot } from './snapshot.ts'
 
-export function damagedConfig({ layout }: Pick<Patient, 'layout'>, problem: SkillsctlError): Finding[] {
+export function damagedConfig({ layout }: Pick<Snapshot, 'layout'>, problem: SkillsctlError): Finding[] {
   return new Findings('config').problem(layout.config, wording(problem), {
     hint: 'mend it, or move it away and join again: skillsctl join <token>, then skillsctl surface add <preset>',
   }).all
 }
 
-export function checkSurfaceDefinitions({ layout, config }: Patient): Finding[] {
+export function checkSurfaceDefinitions({ layout, config }: Snapshot): Finding[] {
   const findings = new Findings('config')
   for (const { name, problem } of oddSurfacesOf(config)) {
     const preset = findPreset(name ?? '')?.name

@@ -2,8 +2,8 @@
 
 export type Level = 'ok' | 'note' | 'problem'
 
-/** What `--fix` can do, in the order in which it is done: each may need what those before it have mended. */
-export const REMEDIES = [
+/** What `--fix` can do, in the order in which it is done: each may need what those before it have fixed. */
+export const REPAIRS = [
   'permissions',
   'identity',
   'current',
@@ -14,7 +14,7 @@ export const REMEDIES = [
   'hook',
   'leftovers',
 ] as const
-export type Remedy = (typeof REMEDIES)[number]
+export type Repair = (typeof REPAIRS)[number]
 
 export interface Finding {
   /** Name of the check. */
@@ -27,7 +27,7 @@ export interface Finding {
   /** What the person can do. */
   readonly hint?: string | undefined
   /** What `--fix` would do. */
-  readonly fix?: Remedy | undefined
+  readonly fix?: Repair | undefined
 }
 
 /** The findings of one check: the words of each are all that its author has to give. */

@@ -5,9 +5,9 @@ import { findDrift } from '../home/drift.ts'
 import { identityOf, notedIdentity } from '../home/machine-identity.ts'
 import { hasLeftovers } from '../home/staging.ts'
 import { type Finding, Findings, names } from './finding.ts'
-import type { Patient } from './patient.ts'
+import type { Snapshot } from './snapshot.ts'
 
-export function checkRelease({ layout, current, state }: Patient): Finding[] {
+export function checkRelease({ layout, current, state }: Snapshot): Finding[] {
   const findings = new Findings('release')
   if (current === undefined) {
     if (state.head === undefined && state.checkedAt !== undefined && nothingAt(layout.current))
@@ -33,7 +33,7 @@ function nothingAt(path: string): boolean {
 const OTHERS_WRITE = 0o022
 const OWNER_ALL = 0o700
 
-export function checkPermissions({ layout }: Pick<Patient, 'layout'>): Finding[] {
+export function checkPermissions({ layout }: Pick<Snapshot, 'layout'>): Finding[] {
   const findings = new Findings('permissions')
   const { releases, manifests, trust, staging, kept, surfaces, ledgers, leases, root } = layout
   for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases]) {
@@ -57,7 +57,7 @@ export function checkPermissions({ layout }: Pick<Patient, 'layout'>): Finding[]
   return findings.all.length > 0 ? findings.all : findings.ok(root, 'only its owner may write there').all
 }
 
-export function checkIdentity({ config, machineId }: Patient): Finding[] {
+export function checkIdentity({ config, machineId }: Snapshot): Finding[] {
   const findings = new Findings('identity')
   const noted = notedIdentity(config)
   if (machineId === undefined)
@@ -79,7 +79,7 @@ export function checkIdentity({ config, machineId }: Patient): Finding[] {
   ).all
 }
 
-export async function checkLeftovers({ layout }: Patient): Promise<Finding[]> {
+export async function checkLeftovers({ layout }: Snapshot): Promise<Finding[]> {
   const findings = new Findings('leftovers')
   if (await hasLeftovers(layout))
     findings.note(layout.staging, 'a run was killed and left unfinished work', { fix: 'leftovers' })

@@ -2,13 +2,13 @@
 import type { SkillsctlError } from '../core/errors.ts'
 import { formatAge } from '../core/freshness.ts'
 import { type Finding, Findings } from './finding.ts'
-import type { Examined, Patient } from './patient.ts'
+import type { Snapshot, SurfaceSnapshot } from './snapshot.ts'
 
 /**
  * `other`: there is one of ours, but not as it would be installed now. `foreign`: none of ours, but one of another home.
  * `unsupported`: this agent knows no hooks.
  */
-export interface HookStanding {
+export interface HookState {
   readonly is: 'installed' | 'other' | 'foreign' | 'none' | 'unsupported' | 'unreadable'
   /** The settings of the agent. */
   readonly path?: string | undefined
@@ -17,18 +17,19 @@ export interface HookStanding {
   readonly problem?: SkillsctlError | undefined
 }
 
-export function checkHooks({ surfaces, hooks }: Patient): Finding[] {
+export function checkHooks({ surfaces, hooks }: Snapshot): Finding[] {
   const findings = new Findings('hook')
-  for (const examined of surfaces) {
-    const standing = hooks.get(examined.surface.name)
-    if (examined.root?.is === 'directory' && standing !== undefined) checkHook(findings, examined, standing)
+  for (const surfaceSnapshot of surfaces) {
+    const state = hooks.get(surfaceSnapshot.surface.name)
+    if (surfaceSnapshot.root?.is === 'directory' && state !== undefined)
+      checkHook(findings, surfaceSnapshot, state)
   }
   return findings.all
 }
 
-function checkHook(findings: Findings, { surface, reading }: Examined, standing: HookStanding): void {
+function checkHook(findings: Findings, { surface, reading }: SurfaceSnapshot, state: HookState): void {
   const { name, maxWait } = surface
-  const { is, path = name, otherHomes = [], problem } = standing
+  const { is, path = name, otherHomes = [], problem } = state
   const isNeeded = surface.switch === 'session'
   const fix = 'hook'
   const blocked = reading.settings?.noHooks

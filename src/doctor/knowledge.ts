@@ -1,12 +1,12 @@
 /** What the machine knows of its repository, and how old that is. */
 import { formatAge, judgeFreshness, QUIET_AFTER } from '../core/freshness.ts'
 import { type Finding, Findings } from './finding.ts'
-import type { Patient } from './patient.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** Clocks differ by a little. Milliseconds. */
 const SKEW = 10 * 60 * 1000
 
-export function checkClock({ state, now }: Patient): Finding[] {
+export function checkClock({ state, now }: Snapshot): Finding[] {
   const findings = new Findings('clock')
   const { sinceSigned = 0, sinceCheck = 0 } = judgeFreshness(state, now)
   const hint = "set this machine's clock"
@@ -17,7 +17,7 @@ export function checkClock({ state, now }: Patient): Finding[] {
   return findings.all.length > 0 ? findings.all : findings.ok('clock', 'agrees with the repository').all
 }
 
-export function checkFreshness({ state, now, config }: Patient): Finding[] {
+export function checkFreshness({ state, now, config }: Snapshot): Finding[] {
   const findings = new Findings('freshness')
   const { sinceCheck, sinceSigned, expired } = judgeFreshness(state, now)
   const { problem, expiresAt } = state
@@ -52,7 +52,7 @@ export function checkFreshness({ state, now, config }: Patient): Finding[] {
   return findings.ok(config.channel, `checked ${formatAge(Math.max(0, sinceCheck))} ago`).all
 }
 
-export function checkPin({ state, current, config }: Patient): Finding[] {
+export function checkPin({ state, current, config }: Snapshot): Finding[] {
   const findings = new Findings('pin')
   const { pin, head } = state
   if (pin !== undefined)

@@ -19,8 +19,8 @@ export function placeState(path: string): PlaceState {
 }
 
 /** Below the person's own directory, and the directory above it is there: anything else may be a disk that is away. */
-export function isSafeToMake(root: string, person: string): boolean {
-  const below = relative(person, root)
+export function isSafeToMake(root: string, user: string): boolean {
+  const below = relative(user, root)
   const isBelow = below !== '' && !below.startsWith('..') && !below.startsWith('/')
   return isBelow && placeState(root) === 'absent' && placeState(dirname(root)) === 'directory'
 }

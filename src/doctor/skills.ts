@@ -7,10 +7,10 @@ import type { Seen } from '../surfaces/scan.ts'
 import { readSkillFile } from '../surfaces/skill-file.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type Finding, Findings, names } from './finding.ts'
-import type { Examined, Patient } from './patient.ts'
+import type { Snapshot, SurfaceSnapshot } from './snapshot.ts'
 
 /** Whoever publishes can mend these; what an agent leaves out because of them is told by its verdict. */
-export function checkHeads({ layout, current }: Patient): Finding[] {
+export function checkHeads({ layout, current }: Snapshot): Finding[] {
   const findings = new Findings('skill')
   if (current === undefined) return []
   const skills = entriesOf(current.content.files, ['skills'], () => true, sha256Hex)
@@ -38,7 +38,7 @@ function readHead(path: string): ReturnType<typeof readSkillFile> {
 }
 
 /** What Claude Code's documentation says of them; 2.1.197 was seen to list them as skills all the same. */
-export function checkPlugins({ surfaces }: Patient): Finding[] {
+export function checkPlugins({ surfaces }: Snapshot): Finding[] {
   const findings = new Findings('plugin')
   for (const { surface, entries } of surfaces) {
     const plugins = [...entries.values()].filter(({ files, source }) =>
@@ -53,13 +53,13 @@ export function checkPlugins({ surfaces }: Patient): Finding[] {
 }
 
 /** Names and descriptions of everything that an agent lists, ours or not, against the room it has for them. */
-export function checkListing({ surfaces, host }: Patient): Finding[] {
+export function checkListing({ surfaces, host }: Snapshot): Finding[] {
   const findings = new Findings('listing')
   for (const { scan } of readersOf(surfaces)) {
     const { agent, listing } = scan.rules
     if (listing === undefined) continue
     const { total, each, variable = '' } = listing
-    const room = Number(host.person.variables[variable]) || total
+    const room = Number(host.user.variables[variable]) || total
     const listed = [...scan.seen.values()].filter(({ leftOut }) => leftOut === undefined)
     const size = listed.reduce((sum, one) => sum + lengthOf(one, each), 0)
     const count = `${listed.length} ${listed.length === 1 ? 'skill' : 'skills'}, ${size} characters`
@@ -78,7 +78,7 @@ function lengthOf({ name, description }: Seen, each: number): number {
 }
 
 /** Each agent once, whichever of its places are ours. */
-function readersOf(surfaces: readonly Examined[]): Examined['reading']['readers'] {
+function readersOf(surfaces: readonly SurfaceSnapshot[]): SurfaceSnapshot['reading']['readers'] {
   const all = surfaces.flatMap(({ reading }) => reading.readers)
   return [...new Map(all.map((reader) => [reader.scan.rules.agent, reader])).values()]
 }

@@ -6,12 +6,12 @@ import { whatItAwaits } from '../core/waiting.ts'
 import { ledgerPath } from '../surfaces/ledger.ts'
 import { pointerPath } from '../surfaces/pointer.ts'
 import { rootOf } from '../surfaces/root.ts'
-import { hasOldBenches, workshopsOf } from '../surfaces/workshop.ts'
+import { hasOldStages, stagingAreasOf } from '../surfaces/staging-area.ts'
 import { type Finding, Findings, names } from './finding.ts'
-import type { Examined, Patient } from './patient.ts'
 import { isLink, isSafeToMake } from './place.ts'
+import type { Snapshot, SurfaceSnapshot } from './snapshot.ts'
 
-export function checkRoots({ surfaces, host }: Patient): Finding[] {
+export function checkRoots({ surfaces, host }: Snapshot): Finding[] {
   const findings = new Findings('root')
   for (const { surface, root, blocked } of surfaces) {
     if (root === undefined) continue
@@ -20,7 +20,7 @@ export function checkRoots({ surfaces, host }: Patient): Finding[] {
     if (is === 'directory') {
       findings.ok(path, 'is there')
       const preset = findPreset(surface.preset)
-      const read = preset && rootOf(preset, host.person)
+      const read = preset && rootOf(preset, host.user)
       if (read !== undefined && read !== path)
         findings.note(path, `in this environment its agent reads ${read}`, {
           hint: `if that is the right one: skillsctl surface add ${surface.preset} --as ${surface.name} --root ${read}`,
@@ -33,7 +33,7 @@ export function checkRoots({ surfaces, host }: Patient): Finding[] {
       for (const [folder, state] of blocked)
         findings.problem(join(path, folder), IN_PLACE[state], { hint: wayOut(state, join(path, folder)) })
     } else if (is === 'absent') {
-      const fix = isSafeToMake(path, host.person.directory) ? { fix: 'root' as const } : {}
+      const fix = isSafeToMake(path, host.user.directory) ? { fix: 'root' as const } : {}
       const first = 'fix' in fix ? 'make it again' : 'mount its disk or make it again, then: skillsctl pull'
       findings.problem(path, 'is gone, so this agent sees nothing', { hint: `${first}; ${hint}`, ...fix })
     } else {
@@ -54,7 +54,7 @@ function wayOut(is: keyof typeof IN_PLACE, path: string): string {
   return `${first}, then: skillsctl doctor --fix`
 }
 
-export function checkLedgers({ layout, surfaces, strays }: Patient): Finding[] {
+export function checkLedgers({ layout, surfaces, orphanedLedgers }: Snapshot): Finding[] {
   const findings = new Findings('ledger')
   for (const { surface, unread } of surfaces) {
     if (unread === undefined) findings.ok(surface.name, 'says what is ours')
@@ -66,7 +66,7 @@ export function checkLedgers({ layout, surfaces, strays }: Patient): Finding[] {
         fix: 'ledger',
       })
   }
-  for (const { name, problem } of strays)
+  for (const { name, problem } of orphanedLedgers)
     findings.note(
       ledgerPath(layout, name),
       `the ledger of a surface that is not there any more: ${problem.message}`,
@@ -76,22 +76,23 @@ export function checkLedgers({ layout, surfaces, strays }: Patient): Finding[] {
 }
 
 /** What is shown, against what should be; the root and the ledger have been looked at. */
-export function checkEntries(patient: Patient): Finding[] {
+export function checkEntries(snapshot: Snapshot): Finding[] {
   const findings = new Findings('surface')
-  for (const examined of patient.surfaces) {
-    const { root, unread, wants } = examined
+  for (const surfaceSnapshot of snapshot.surfaces) {
+    const { root, unread, wants } = surfaceSnapshot
     if (root?.is !== 'directory' || unread !== undefined || wants === undefined) continue
     const before = findings.all.length
-    checkSwitch(examined, patient.now, findings)
-    checkPlaces(patient, examined, findings)
-    checkWorkshop(examined, patient.now, findings)
-    if (findings.all.length === before) findings.ok(examined.surface.name, `shows ${examined.pointer}`)
+    checkSwitch(surfaceSnapshot, snapshot.now, findings)
+    checkPlaces(snapshot, surfaceSnapshot, findings)
+    checkStagingArea(surfaceSnapshot, snapshot.now, findings)
+    if (findings.all.length === before)
+      findings.ok(surfaceSnapshot.surface.name, `shows ${surfaceSnapshot.pointer}`)
   }
   return findings.all
 }
 
 function checkSwitch(
-  { surface, ledger, pointer, wants, sessions }: Examined,
+  { surface, ledger, pointer, wants, sessions }: SurfaceSnapshot,
   now: number,
   findings: Findings,
 ): void {
@@ -122,8 +123,8 @@ function isOverdue({ maxWait }: Surface, waitsSince: string | undefined, now: nu
   return waitsSince !== undefined && now - Date.parse(waitsSince) >= maxWait * 1000
 }
 
-function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings): void {
-  const { surface, ledger, entries, standings, blocked } = examined
+function checkPlaces({ layout }: Snapshot, surfaceSnapshot: SurfaceSnapshot, findings: Findings): void {
+  const { surface, ledger, entries, states, blocked } = surfaceSnapshot
   const { name } = surface
   const fix = 'surface'
   const tell = (places: readonly string[], what: string): void => {
@@ -134,9 +135,7 @@ function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings
   const isBlocked = (place: string): boolean =>
     [...blocked.keys()].some((folder) => place.startsWith(`${folder}/`))
   const those = (is: string): string[] =>
-    [...standings]
-      .filter(([place, standing]) => standing.is === is && !isBlocked(place))
-      .map(([place]) => place)
+    [...states].filter(([place, state]) => state.is === is && !isBlocked(place)).map(([place]) => place)
   tell(those('missing'), 'entries are missing')
   tell(
     those('taken').filter((place) => !ledger.shadowed.includes(place)),
@@ -153,14 +152,17 @@ function checkPlaces({ layout }: Patient, examined: Examined, findings: Findings
       .map(([place]) => place),
     'entries lead elsewhere than into this home',
   )
-  const edited = [...standings].filter(([, { edits }]) => edits.length > 0).map(([place]) => place)
+  const edited = [...states].filter(([, { edits }]) => edits.length > 0).map(([place]) => place)
   if (edited.length > 0)
     findings.note(name, `edited on this machine: ${names(edited)}`, {
       hint: `the next update sets these edits aside in ${layout.kept}`,
     })
 }
 
-function checkWorkshop({ surface, root }: Examined, now: number, findings: Findings): void {
-  if (root !== undefined && workshopsOf(root.path, surface.folders).some((path) => hasOldBenches(path, now)))
+function checkStagingArea({ surface, root }: SurfaceSnapshot, now: number, findings: Findings): void {
+  if (
+    root !== undefined &&
+    stagingAreasOf(root.path, surface.folders).some((path) => hasOldStages(path, now))
+  )
     findings.note(surface.name, 'copies that were taken out are still there', { fix: 'surface' })
 }

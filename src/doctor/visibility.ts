@@ -3,13 +3,13 @@ import { isGuide } from '../core/scan-rules.ts'
 import { findPreset } from '../core/surface.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { type Finding, Findings, names } from './finding.ts'
-import type { Examined, Patient } from './patient.ts'
+import type { Snapshot, SurfaceSnapshot } from './snapshot.ts'
 
-export function checkVisibility({ surfaces }: Patient): Finding[] {
+export function checkVisibility({ surfaces }: Snapshot): Finding[] {
   const findings = new Findings('visibility')
-  for (const { surface, verdicts, standings, reading } of surfaces) {
+  for (const { surface, verdicts, states, reading } of surfaces) {
     // Entries that are missing are told of where the surface is looked at.
-    const told = verdicts.filter(({ place }) => standings.get(place)?.is !== 'missing')
+    const told = verdicts.filter(({ place }) => states.get(place)?.is !== 'missing')
     for (const group of alike(told)) tell(findings, surface.name, group)
     for (const path of reading.settings?.unreadable ?? [])
       findings.note(path, 'these settings cannot be read: whether they hide anything is not verified')
@@ -67,7 +67,7 @@ function add(findings: Findings, isProblem: boolean, subject: string, message: s
 }
 
 /** `claude-code: 31 of 31 skills visible`. */
-export function summaryOf({ surface, root, verdicts, ledger, reading }: Examined): string {
+export function summaryOf({ surface, root, verdicts, ledger, reading }: SurfaceSnapshot): string {
   const { name, preset } = surface
   if (root === undefined) {
     const last = ledger.exported === undefined ? 'never exported' : `last exported ${ledger.exported.at}`
@@ -83,7 +83,7 @@ export function summaryOf({ surface, root, verdicts, ledger, reading }: Examined
   return `${count} visible${toWhom(reading, seen)}${rest}`
 }
 
-function toWhom({ readers }: Examined['reading'], seen: readonly Verdict[]): string {
+function toWhom({ readers }: SurfaceSnapshot['reading'], seen: readonly Verdict[]): string {
   if (readers.length === 0) return ' on disk (who reads there is not known)'
   const agents = readers.map(({ scan }) => scan.rules.agent)
   const doubtful = readers.filter(({ scan }) => scan.rules.unverified.length > 0)

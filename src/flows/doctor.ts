@@ -1,23 +1,23 @@
-/** `skillsctl doctor [--fix]`: what is wrong on this machine, and mending what is ours to mend (SPEC.md, "Doctor"). */
+/** `skillsctl doctor [--fix]`: what is wrong on this machine, and fixing what is ours to fix (SPEC.md, "Doctor"). */
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { checkSurfaceDefinitions, damagedConfig } from '../doctor/config.ts'
-import { type Finding, REMEDIES, type Remedy } from '../doctor/finding.ts'
+import { type Finding, REPAIRS, type Repair } from '../doctor/finding.ts'
 import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
-import { checkHooks, type HookStanding } from '../doctor/hook.ts'
+import { checkHooks, type HookState } from '../doctor/hook.ts'
 import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
-import { examine, type Patient } from '../doctor/patient.ts'
 import { checkHeads, checkListing, checkPlugins } from '../doctor/skills.ts'
+import { type Snapshot, takeSnapshot } from '../doctor/snapshot.ts'
 import { checkEntries, checkLedgers, checkRoots } from '../doctor/surfaces.ts'
 import { checkVisibility, summaryOf } from '../doctor/visibility.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Host } from '../surfaces/host.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { type MachineContext, openMachine } from './machine.ts'
-import { mend } from './mend.ts'
+import { applyRepairs } from './repair.ts'
 
 /** Everything that doctor looks at, in the order in which it tells. */
-const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<readonly Finding[]>)[] = [
+const CHECKS: readonly ((snapshot: Snapshot) => readonly Finding[] | Promise<readonly Finding[]>)[] = [
   checkPermissions,
   checkSurfaceDefinitions,
   checkIdentity,
@@ -38,7 +38,7 @@ const CHECKS: readonly ((patient: Patient) => readonly Finding[] | Promise<reado
 
 /** The hooks in the settings of agents. */
 export interface HookKeeper {
-  find(surface: string): Promise<HookStanding>
+  find(surface: string): Promise<HookState>
   install(surface: string): Promise<void>
 }
 
@@ -53,9 +53,9 @@ export interface DoctorOptions {
 export interface DoctorReport {
   readonly findings: readonly Finding[]
   readonly surfaces: readonly SurfaceVerdicts[]
-  /** What `--fix` found and mended. */
-  readonly mended: readonly Finding[]
-  /** Why something could not be mended. */
+  /** What `--fix` found and fixed. */
+  readonly fixed: readonly Finding[]
+  /** Why something could not be fixed. */
   readonly failed: readonly SkillsctlError[]
 }
 
@@ -71,25 +71,25 @@ export async function doctor(context: MachineContext, options: DoctorOptions): P
   const step = steps('doctor', context.emit, context.clock)
   let found = await step('look', () => look(context, options))
   const wanted: Finding[] = []
-  let failures: ReadonlyMap<Remedy, SkillsctlError> = new Map()
+  let failures: ReadonlyMap<Repair, SkillsctlError> = new Map()
   for (let round = 0; options.fix === true && round < MOST_ROUNDS; round += 1) {
-    const mendable = found.findings.filter(({ fix }) => fix !== undefined)
-    if (mendable.every((finding) => includes(wanted, finding))) break
-    wanted.push(...mendable.filter((finding) => !includes(wanted, finding)))
-    const remedies = REMEDIES.filter((remedy) => mendable.some(({ fix }) => fix === remedy))
+    const fixable = found.findings.filter(({ fix }) => fix !== undefined)
+    if (fixable.every((finding) => includes(wanted, finding))) break
+    wanted.push(...fixable.filter((finding) => !includes(wanted, finding)))
+    const repairs = REPAIRS.filter((repair) => fixable.some(({ fix }) => fix === repair))
     // What failed before is tried again as long as it is wanted: only the last round counts.
-    failures = await step('mend', () => mend(context, remedies, options))
+    failures = await step('repair', () => applyRepairs(context, repairs, options))
     found = await step('look', () => look(context, options))
   }
   const left = found.findings.filter(({ level }) => level !== 'ok')
-  // A remedy that failed may have been helped by the next one.
-  const failed = [...failures].flatMap(([remedy, error]) =>
-    left.some(({ fix }) => fix === remedy) ? [error] : [],
+  // A repair that failed may have been helped by the next one.
+  const failed = [...failures].flatMap(([repair, error]) =>
+    left.some(({ fix }) => fix === repair) ? [error] : [],
   )
-  return { ...found, mended: wanted.filter((finding) => !includes(left, finding)), failed }
+  return { ...found, fixed: wanted.filter((finding) => !includes(left, finding)), failed }
 }
 
-/** What is mended lets the checks see further: a hook is looked for where there is a root. */
+/** What is fixed lets the checks see further: a hook is looked for where there is a root. */
 const MOST_ROUNDS = 3
 
 function includes(findings: readonly Finding[], { check, subject, message }: Finding): boolean {
@@ -108,16 +108,16 @@ async function look(
   if (isError(machine))
     return { findings: [...damagedConfig(context, machine), ...checkPermissions(context)], surfaces: [] }
   const { layout, config, state } = machine
-  const hooks = new Map<string, HookStanding>()
+  const hooks = new Map<string, HookState>()
   for (const { name, root } of surfacesOf(config))
     if (root !== undefined) hooks.set(name, await keeper.find(name))
-  const patient = await examine({ layout, config, state, now: context.now(), host, machineId, hooks })
+  const snapshot = await takeSnapshot({ layout, config, state, now: context.now(), host, machineId, hooks })
   const findings: Finding[] = []
-  for (const check of CHECKS) findings.push(...(await check(patient)))
-  const surfaces = patient.surfaces.map((examined) => ({
-    surface: examined.surface.name,
-    summary: summaryOf(examined),
-    verdicts: examined.verdicts,
+  for (const check of CHECKS) findings.push(...(await check(snapshot)))
+  const surfaces = snapshot.surfaces.map((surfaceSnapshot) => ({
+    surface: surfaceSnapshot.surface.name,
+    summary: summaryOf(surfaceSnapshot),
+    verdicts: surfaceSnapshot.verdicts,
   }))
   return { findings, surfaces }
 }

@@ -14,8 +14,8 @@ import { currentRelease, type Installed } from '../home/releases.ts'
 import { type Bundle, makeBundle, type Refusal } from '../surfaces/bundle.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger, writeLedger } from '../surfaces/ledger.ts'
-import { createSurfaceRooms } from '../surfaces/rooms.ts'
 import { skillsOf } from '../surfaces/skills.ts'
+import { createSurfaceDirectories } from '../surfaces/surface-directories.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { MachineContext } from './machine.ts'
 
@@ -160,7 +160,7 @@ async function note(
   if ((await unreached()).length === 0) return []
   const digests = [...chosen].map(([name, { digest }]): [string, string] => [name, digest])
   return withLock(layout.lock, async () => {
-    await createSurfaceRooms(layout)
+    await createSurfaceDirectories(layout)
     const surfaces = await unreached()
     for (const surface of surfaces) {
       const ledger = await readLedger(layout, surface)

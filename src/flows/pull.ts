@@ -87,7 +87,7 @@ export async function pull(context: MachineContext, options: PullOptions = {}): 
   } catch (error) {
     if (!isError(error) || error.code === 'locked') throw error
     await rememberProblem(machine, error)
-    return { ...standing(machine, 'failed'), surfaces: await followLate(machine), problem: error }
+    return { ...reportOf(machine, 'failed'), surfaces: await followLate(machine), problem: error }
   }
 }
 
@@ -117,7 +117,7 @@ async function update(
   const probed = { etag: answer.etag, binding }
   if (isUpToDate(machine, hint, installed)) {
     await remember(machine, { ...learned(machine, reader, nameOf(installed)), probe: probed })
-    return standing(machine, 'current')
+    return reportOf(machine, 'current')
   }
   return follow(machine, store, { reader, answer, hint, situation, installed, probed }, options, step)
 }
@@ -154,7 +154,7 @@ async function follow(
       const note = { ...learned(machine, reader, found.head), probe: probed }
       if (found.target === undefined) {
         await remember(machine, note)
-        return standing(machine, found.reason)
+        return reportOf(machine, found.reason)
       }
       insistOnFresh(machine, note, options)
       const plan = { target: found.target, situation, installed, note }
@@ -200,9 +200,9 @@ async function install(
   const done = await step('activate', () =>
     inSituation(layout, situation, () => activate(machine, { target, staged, why, after }, area)),
   )
-  if (done === 'dropped') return standing(machine, 'dropped')
+  if (done === 'dropped') return reportOf(machine, 'dropped')
   const outcome = installed === undefined && hasRun ? 'repaired' : 'updated'
-  return { ...standing(machine, outcome), ...done, changes: target.entry.changes }
+  return { ...reportOf(machine, outcome), ...done, changes: target.entry.changes }
 }
 
 /**
@@ -242,21 +242,21 @@ function bindingOf(
 
 async function nothingNew(machine: Machine): Promise<PullReport> {
   await remember(machine, { checkedAt: formatInstant(machine.now()), problem: undefined })
-  return standing(machine, machine.state.pin === undefined ? 'current' : 'pinned')
+  return reportOf(machine, machine.state.pin === undefined ? 'current' : 'pinned')
 }
 
 async function pending(machine: Machine, { target, installed, note }: Plan): Promise<PullReport> {
   const { probe: _notDoneYet, ...rest } = note
   await remember(machine, rest)
   return {
-    ...standing(machine, 'pending'),
+    ...reportOf(machine, 'pending'),
     previous: installed && nameOf(installed),
     next: { version: target.version, manifest: target.manifest },
     changes: target.entry.changes,
   }
 }
 
-function standing({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
+function reportOf({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
   const installed = currentName(layout)
   return {
     outcome,

@@ -56,7 +56,7 @@ export async function findHook(
 ): Promise<HookReport> {
   const place = placeOf(context, await surfaceNamed(context, name))
   const text = settingsAt(place.path)
-  const hook = text === undefined ? 'none' : standing(place, text, entryFor(place, program))
+  const hook = text === undefined ? 'none' : stateOf(place, text, entryFor(place, program))
   return report(place, hook, false)
 }
 
@@ -69,7 +69,7 @@ export async function installHook(
   const place = placeOf(context, await surfaceNamed(context, name))
   const entry = entryFor(place, program)
   const changed = await edit(place, async (text) => {
-    if (text !== undefined && standing(place, text, entry) === 'installed') return text
+    if (text !== undefined && stateOf(place, text, entry) === 'installed') return text
     const before = await withoutOurs(place, text)
     const after = withHooks(before ?? NO_SETTINGS, place.settings.events, entry, place.path)
     await writeUndo(context.layout, name, before, after)
@@ -136,7 +136,7 @@ function homesBeside({ layout, surface, path }: Place, text: string): string[] {
   return [...new Set(homes)]
 }
 
-function standing(place: Place, text: string, { command, timeout }: HookEntry): HookReport['hook'] {
+function stateOf(place: Place, text: string, { command, timeout }: HookEntry): HookReport['hook'] {
   const { settings, path } = place
   const found = hooksOf(text, (command) => isOurs(place, command), path)
   if (found.size === 0) return 'none'

@@ -21,7 +21,7 @@ import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definition
 import { holds, liveLeases } from '../surfaces/lease.ts'
 import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
-import { insistOnFreeRoot, isDirectory, type Person, rootOf } from '../surfaces/root.ts'
+import { insistOnFreeRoot, isDirectory, rootOf, type User } from '../surfaces/root.ts'
 import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
 import { type Shown, showRelease } from '../surfaces/show.ts'
 import { skillsOf } from '../surfaces/skills.ts'
@@ -59,14 +59,14 @@ export async function addSurface(
   context: MachineContext,
   presetName: string,
   options: SurfaceOptions,
-  person: Person,
+  user: User,
 ): Promise<SurfaceReport> {
   const { layout, now } = context
   const preset = requirePreset(presetName)
   const config = await requireConfig(layout)
   await createHome(layout)
   const known = surfacesOf(config).find(({ name }) => name === (options.name ?? preset.name))
-  const surface = surfaceFrom(preset, options, known, person)
+  const surface = surfaceFrom(preset, options, known, user)
   const { root, name, folders } = surface
   if (root !== undefined) {
     insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
@@ -148,7 +148,7 @@ function surfaceFrom(
   preset: Preset,
   options: SurfaceOptions,
   known: Surface | undefined,
-  person: Person,
+  user: User,
 ): Surface {
   if (known !== undefined && known.preset !== preset.name) {
     throw new SkillsctlError('refused', 'this surface is of another preset', {
@@ -159,7 +159,7 @@ function surfaceFrom(
     })
   }
   if (preset !== CUSTOM && preset.root === undefined) insistOnNoPlace(preset, options)
-  const root = options.root ?? known?.root ?? rootOf(preset, person)
+  const root = options.root ?? known?.root ?? rootOf(preset, user)
   if (preset === CUSTOM && (root === undefined || (options.name === undefined && known === undefined))) {
     throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
       expected: 'skillsctl surface add custom --as <name> --root <directory>',

@@ -3,11 +3,11 @@ import type { Git } from '../archive/git.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
-import { type Examined, examine, type Patient } from '../doctor/patient.ts'
+import { type Snapshot, type SurfaceSnapshot, takeSnapshot } from '../doctor/snapshot.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
+import type { EntryState } from '../surfaces/entry-state.ts'
 import type { Host } from '../surfaces/host.ts'
-import type { Standing } from '../surfaces/standing.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type MachineContext, openMachine } from './machine.ts'
@@ -41,7 +41,7 @@ export interface Active {
 export interface WhyOnSurface {
   readonly surface: string
   /** What is in its place there; undefined for a surface that leaves it out, or shows nothing yet. */
-  readonly is: Standing['is'] | undefined
+  readonly is: EntryState['is'] | undefined
   /** Undefined as well for what is not ours. */
   readonly active: Active | undefined
   /** The release that the surface shows, and since when: these bytes may be older. */
@@ -66,20 +66,21 @@ export async function why(
 ): Promise<WhyReport> {
   const { layout, config, state } = await openMachine(context)
   const unasked = { machineId: undefined, hooks: new Map() }
-  const patient = await examine({ layout, config, state, now: context.now(), host, ...unasked })
-  const { current } = patient
+  const snapshot = await takeSnapshot({ layout, config, state, now: context.now(), host, ...unasked })
+  const { current } = snapshot
   const inCurrent = current === undefined ? new Map<string, SurfaceEntry>() : everyEntry(current)
-  const onSurfaces = patient.surfaces.flatMap(({ entries }) => [...entries.keys()])
+  const onSurfaces = snapshot.surfaces.flatMap(({ entries }) => [...entries.keys()])
   const place = find(wanted, [...inCurrent.keys(), ...onSurfaces])
-  if (place === undefined) throw nowhere(patient, wanted, [...inCurrent.keys(), ...onSurfaces])
+  if (place === undefined) throw nowhere(snapshot, wanted, [...inCurrent.keys(), ...onSurfaces])
   const entry = inCurrent.get(place)
   const surfaces: WhyOnSurface[] = []
-  for (const examined of patient.surfaces) surfaces.push(await onSurface(patient, examined, place, git))
+  for (const surfaceSnapshot of snapshot.surfaces)
+    surfaces.push(await onSurface(snapshot, surfaceSnapshot, place, git))
   return {
     place,
     channel: config.channel,
     pinned: state.pin !== undefined,
-    current: current && entry && (await active(current, entry, editsIn(patient, current, entry), git)),
+    current: current && entry && (await active(current, entry, editsIn(snapshot, current, entry), git)),
     surfaces,
     checkedAt: state.checkedAt,
     signedAt: state.signedAt,
@@ -97,29 +98,29 @@ function find(wanted: string, places: readonly string[]): string | undefined {
 }
 
 async function onSurface(
-  patient: Patient,
-  { surface, ledger, pointer, entries, standings, verdicts }: Examined,
+  snapshot: Snapshot,
+  { surface, ledger, pointer, entries, states, verdicts }: SurfaceSnapshot,
   place: string,
   git: Git | undefined,
 ): Promise<WhyOnSurface> {
   const entry = entries.get(place)
   const release = ledger.entries.get(place)?.release ?? pointer
-  const installed = release === undefined ? undefined : readInstalled(patient.layout, release)
-  const { is, edits: copied = [] } = standings.get(place) ?? {}
+  const installed = release === undefined ? undefined : readInstalled(snapshot.layout, release)
+  const { is, edits: copied = [] } = states.get(place) ?? {}
   const verdict = verdicts.find((one) => one.place === place)
-  const known = { surface: surface.name, is, verdict, shows: shownBy(patient, ledger) }
+  const known = { surface: surface.name, is, verdict, shows: shownBy(snapshot, ledger) }
   if (is !== 'ours' || entry === undefined || installed === undefined) return { ...known, active: undefined }
-  const edits = surface.by === 'copy' ? copied : editsIn(patient, installed, entry)
+  const edits = surface.by === 'copy' ? copied : editsIn(snapshot, installed, entry)
   return { ...known, active: await active(installed, entry, edits, git) }
 }
 
-function shownBy({ layout }: Patient, { shows }: Examined['ledger']): WhyOnSurface['shows'] {
+function shownBy({ layout }: Snapshot, { shows }: SurfaceSnapshot['ledger']): WhyOnSurface['shows'] {
   if (shows === undefined) return undefined
   const { release, since } = shows
   return { version: readInstalled(layout, release)?.version ?? release, since }
 }
 
-function editsIn({ layout }: Patient, installed: Installed, { source }: SurfaceEntry): Drift[] {
+function editsIn({ layout }: Snapshot, installed: Installed, { source }: SurfaceEntry): Drift[] {
   const drift = findDrift(layout, installed)
   return drift.filter(({ path }) => path === source || path.startsWith(`${source}/`))
 }
@@ -142,7 +143,7 @@ async function active(
   }
 }
 
-function nowhere({ layout, current }: Patient, wanted: string, places: readonly string[]): SkillsctlError {
+function nowhere({ layout, current }: Snapshot, wanted: string, places: readonly string[]): SkillsctlError {
   const name = (place: string): string => place.slice(place.indexOf('/') + 1)
   const near = nearMisses(wanted, new Set(places.map(name)))
   const before = listNames(layout)

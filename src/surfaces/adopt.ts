@@ -7,7 +7,7 @@ import { errnoOf, onDisk } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
-import { newBench, workshopOf } from './workshop.ts'
+import { newStage, stagingAreaOf } from './staging-area.ts'
 
 /**
  * Nothing of it is lost whatever happens: it is moved, or copied whole before it goes. The caller holds the lock.
@@ -22,7 +22,7 @@ export async function setAside(
   place: string,
   now: number,
 ): Promise<string> {
-  const kept = freeRoom(join(layout.kept, `${surface}-${now.toString(36)}`), place)
+  const kept = freeDirectory(join(layout.kept, `${surface}-${now.toString(36)}`), place)
   const [from, to] = [join(root, place), join(kept, place)]
   await onDisk(from, async () => {
     await makePath(dirname(to))
@@ -39,9 +39,9 @@ export async function setAside(
       })
       await syncCopy(to)
       // Out of the way in one step; removed when nobody can reach it by its name.
-      const bench = await newBench(workshopOf(root, dirname(place)), now)
-      await rename(from, join(bench, 'aside'))
-      await removeTree(bench)
+      const stage = await newStage(stagingAreaOf(root, dirname(place)), now)
+      await rename(from, join(stage, 'aside'))
+      await removeTree(stage)
     }
     await syncDirectory(dirname(to))
     await syncDirectory(layout.kept)
@@ -50,10 +50,10 @@ export async function setAside(
 }
 
 /** A directory in which this place is free: nothing in `kept/` is ever put over. */
-function freeRoom(wanted: string, place: string): string {
+function freeDirectory(wanted: string, place: string): string {
   for (let count = 0; ; count++) {
-    const room = count === 0 ? wanted : `${wanted}.${count}`
-    if (lstatSync(join(room, place), { throwIfNoEntry: false }) === undefined) return room
+    const directory = count === 0 ? wanted : `${wanted}.${count}`
+    if (lstatSync(join(directory, place), { throwIfNoEntry: false }) === undefined) return directory
   }
 }
 

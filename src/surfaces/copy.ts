@@ -1,5 +1,5 @@
 /**
- * Entries that are copies, for places where links break. Each is made complete in the workshop and takes its place by
+ * Entries that are copies, for places where links break. Each is made complete in the staging area and takes its place by
  * rename: a reader sees the old one, the new one or, between two renames, nothing.
  */
 import { type BigIntStats, lstatSync, readFileSync } from 'node:fs'
@@ -13,22 +13,22 @@ import { type Drift, driftIn } from '../home/drift.ts'
 import { parseStats, recordStats, stampOf } from '../home/stat-record.ts'
 import { integrityOf } from '../trust/digest.ts'
 import type { OwnEntry } from './ledger.ts'
-import { MADE, TAKEN_OUT } from './workshop.ts'
+import { MADE, TAKEN_OUT } from './staging-area.ts'
 
-/** A complete copy on a bench, or in its place. */
+/** A complete copy on a stage, or in its place. */
 export interface Copy {
   readonly path: string
   readonly own: OwnEntry
 }
 
-/** Makes a complete copy on a bench; `syncCopies` has to follow. @param release a directory of `releases/` */
+/** Makes a complete copy on a stage; `syncCopies` has to follow. @param release a directory of `releases/` */
 export async function makeCopy(
   entry: SurfaceEntry,
   releases: string,
   release: string,
-  bench: string,
+  stage: string,
 ): Promise<Copy> {
-  const path = join(bench, MADE, entry.place)
+  const path = join(stage, MADE, entry.place)
   return onDisk(path, async () => {
     for (const file of entry.parts) {
       const to = join(path, file.path)
@@ -43,13 +43,13 @@ export async function makeCopy(
   })
 }
 
-/** Waits until everything on a bench is on disk. @param entries those that were copied */
-export async function syncCopies(bench: string, entries: readonly SurfaceEntry[]): Promise<void> {
+/** Waits until everything on a stage is on disk. @param entries those that were copied */
+export async function syncCopies(stage: string, entries: readonly SurfaceEntry[]): Promise<void> {
   const paths = (links: boolean): string[] =>
     entries.flatMap(({ place, parts }) =>
       parts.filter(({ mode }) => (mode === 'link') === links).map(({ path }) => join(place, path)),
     )
-  const root = join(bench, MADE)
+  const root = join(stage, MADE)
   await onDisk(root, () => syncTree(root, paths(false), paths(true)))
 }
 
@@ -132,9 +132,9 @@ export async function putInPlace(made: string, path: string): Promise<boolean> {
   })
 }
 
-/** Takes an entry out of its place, to a bench. @returns the root below which it lies now */
-export async function takeOut(root: string, place: string, bench: string): Promise<string> {
-  const away = join(bench, TAKEN_OUT)
+/** Takes an entry out of its place, to a stage. @returns the root below which it lies now */
+export async function takeOut(root: string, place: string, stage: string): Promise<string> {
+  const away = join(stage, TAKEN_OUT)
   await onDisk(join(root, place), async () => {
     await makePath(dirname(join(away, place)))
     await rename(join(root, place), join(away, place))

@@ -10,7 +10,7 @@ import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { createSurfaceRooms } from './rooms.ts'
+import { createSurfaceDirectories } from './surface-directories.ts'
 
 export interface Undo {
   /** Whether these are the settings that it undoes. */
@@ -60,7 +60,7 @@ export async function writeUndo(
   before: string | undefined,
   after: string,
 ): Promise<void> {
-  await createSurfaceRooms(layout)
+  await createSurfaceDirectories(layout)
   const undo = { made: before === undefined, after: sha256Hex(after), ...difference(after, before ?? '') }
   await writeFileAtomic(pathOf(layout, surface), `${JSON.stringify(undo)}\n`, {
     mode: 0o600,

@@ -3,18 +3,18 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Place, ScanRules } from '../core/scan-rules.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
-import { type Person, rootOf } from './root.ts'
+import { rootOf, type User } from './root.ts'
 
 export interface Host {
-  readonly person: Person
+  readonly user: User
   readonly platform: 'linux' | 'darwin'
   /** What `/` is; tests have one of their own. */
   readonly root: string
 }
 
 /** Of this process. */
-export function hostOf(person: Person): Host {
-  return { person, platform: process.platform === 'darwin' ? 'darwin' : 'linux', root: '/' }
+export function hostOf(user: User): Host {
+  return { user, platform: process.platform === 'darwin' ? 'darwin' : 'linux', root: '/' }
 }
 
 /** Absolute path of a place, or undefined where this agent reads nothing. @param surfaces those of this machine */
@@ -23,11 +23,11 @@ export function pathOf(
   surfaces: readonly Surface[],
   host: Host,
 ): string | undefined {
-  if (unless.some((name) => isSet(host.person.variables[name]))) return undefined
+  if (unless.some((name) => isSet(host.user.variables[name]))) return undefined
   if (at !== undefined) return join(host.root, at[host.platform])
   const preset = findPreset(of ?? '')
   const chosen = surfaces.find((surface) => surface.preset === of)?.root
-  const root = chosen ?? (preset && rootOf(preset, host.person))
+  const root = chosen ?? (preset && rootOf(preset, host.user))
   return root && join(root, 'skills')
 }
 
@@ -37,9 +37,9 @@ export function isSet(value: string | undefined): boolean {
 }
 
 /** Whether the person has this agent, as far as its own directory tells. */
-export function isPresent({ preset }: ScanRules, { person }: Host): boolean {
+export function isPresent({ preset }: ScanRules, { user }: Host): boolean {
   const known = findPreset(preset)
-  const root = known && rootOf(known, person)
+  const root = known && rootOf(known, user)
   try {
     return root !== undefined && statSync(root).isDirectory()
   } catch {

@@ -39,17 +39,17 @@ export async function addLink(path: string, target: string): Promise<boolean> {
 
 /**
  * Makes one of our links anew, so that whoever watches its directory notices: no watcher sees a link further up move.
- * @param bench gives a directory on the disk of the surface, for a home that lies on another
+ * @param stage gives a directory on the disk of the surface, for a home that lies on another
  */
 export async function renewLink(
   layout: Layout,
   path: string,
   target: string,
-  bench: () => Promise<string>,
+  stage: () => Promise<string>,
 ): Promise<void> {
   await onDisk(path, async () => {
     if (await isRenamedFrom(layout.staging, path, target)) return
-    await isRenamedFrom(await bench(), path, target)
+    await isRenamedFrom(await stage(), path, target)
   })
 }
 

@@ -14,7 +14,7 @@ import type { Takes } from './pattern.ts'
 import { isDirectory } from './root.ts'
 
 /** What is at the place of an entry. */
-export type Standing = 'free' | 'ours' | 'taken'
+export type PlaceState = 'free' | 'ours' | 'taken'
 
 export function entriesIn(
   { content }: Installed,
@@ -53,7 +53,7 @@ export class OwnEntries {
   private recognize(makes: string): void {
     for (const [place, own] of this.all()) {
       const entry = this.entriesMadeOf(makes).get(place)
-      if (entry === undefined || (own.stamps !== undefined && this.standing(place) === 'ours')) continue
+      if (entry === undefined || (own.stamps !== undefined && this.state(place) === 'ours')) continue
       const { kind, digest } = entry
       if (isOurCopy(this.root, place, { by: 'copy', kind, digest }, entry))
         this.entries.set(place, describeCopy(join(this.root, place), entry, makes))
@@ -76,7 +76,7 @@ export class OwnEntries {
     this.entries.delete(place)
   }
 
-  standing(place: string): Standing {
+  state(place: string): PlaceState {
     const path = join(this.root, place)
     const own = this.entries.get(place)
     if (onDiskNow(path, () => lstatSync(path, { throwIfNoEntry: false })) === undefined) return 'free'

@@ -7,14 +7,14 @@ import { errnoOf, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
 /** The person whose agents are meant. */
-export interface Person {
+export interface User {
   /** Absolute path of the home directory. */
   readonly directory: string
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
 /** Absolute; undefined for a place that no file reaches. */
-export function rootOf({ root, variable }: Preset, { directory, variables }: Person): string | undefined {
+export function rootOf({ root, variable }: Preset, { directory, variables }: User): string | undefined {
   const moved = variable && variables[variable.name]
   if (variable !== undefined && moved !== undefined && moved !== '')
     return resolve(join(moved, variable.below))

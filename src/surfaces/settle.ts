@@ -11,9 +11,9 @@ import { sessionsOn } from './lease.ts'
 import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { foundLedger } from './rebuild-ledger.ts'
-import { createSurfaceRooms } from './rooms.ts'
 import { isShown } from './settled.ts'
 import { type Shown, showRelease } from './show.ts'
+import { createSurfaceDirectories } from './surface-directories.ts'
 
 /**
  * When it is looked at: `pull`, whenever a release was looked for; `session`, when one begins or has ended; `asked`, when
@@ -45,7 +45,7 @@ export async function settleSurfaces(
 ): Promise<Settled[]> {
   const release = currentDirectory(layout)
   if (release === undefined || surfaces.length === 0) return []
-  await createSurfaceRooms(layout)
+  await createSurfaceDirectories(layout)
   const settled: Settled[] = []
   for (const surface of surfaces) {
     const { root } = surface

@@ -20,7 +20,7 @@ import { matcherOf, type Takes } from './pattern.ts'
 import { flipPointer, pointerOf, pointerPath } from './pointer.ts'
 import { foundLedger } from './rebuild-ledger.ts'
 import { isDirectory } from './root.ts'
-import { clearBench, newBench, sweepWorkshop, workshopOf, workshopsOf } from './workshop.ts'
+import { clearStage, newStage, stagingAreaOf, stagingAreasOf, sweepStagingArea } from './staging-area.ts'
 
 export interface Shown {
   /** Entries that an agent sees differently now. */
@@ -67,8 +67,8 @@ class Work {
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
   private readonly kept = new Set<string>()
-  /** By workshop. */
-  private readonly benches = new Map<string, string>()
+  /** By staging area. */
+  private readonly stages = new Map<string, string>()
 
   constructor(
     layout: Layout,
@@ -107,7 +107,7 @@ class Work {
         if (isDirectory(folder)) await syncDirectory(folder)
       await this.noteDone()
     } finally {
-      for (const bench of this.benches.values()) await clearBench(bench)
+      for (const stage of this.stages.values()) await clearStage(stage)
     }
     await this.sweep()
     return { changed: [...this.changed], shadowed: [...this.shadowed], kept: [...this.kept] }
@@ -130,15 +130,15 @@ class Work {
     const copies = new Map<string, Copy>()
     const { surface, release, layout } = this
     if (surface.by !== 'copy' || release === undefined) return copies
-    const onBenches = new Map<string, SurfaceEntry[]>()
+    const onStages = new Map<string, SurfaceEntry[]>()
     for (const entry of this.wanted.values()) {
-      const standing = this.own.standing(entry.place)
-      if (standing === 'taken' || (standing === 'ours' && this.own.isCopyOf(entry))) continue
-      const bench = await this.bench(entry.place)
-      copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, bench))
-      onBenches.set(bench, [...(onBenches.get(bench) ?? []), entry])
+      const state = this.own.state(entry.place)
+      if (state === 'taken' || (state === 'ours' && this.own.isCopyOf(entry))) continue
+      const stage = await this.stage(entry.place)
+      copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, stage))
+      onStages.set(stage, [...(onStages.get(stage) ?? []), entry])
     }
-    for (const [bench, entries] of onBenches) await syncCopies(bench, entries)
+    for (const [stage, entries] of onStages) await syncCopies(stage, entries)
     return copies
   }
 
@@ -147,7 +147,7 @@ class Work {
     const { layout, surface, before, release, former } = this
     const entries = new Map(this.own.all())
     for (const [place, { kind, digest }] of this.wanted) {
-      if (entries.has(place) || this.own.standing(place) !== 'free') continue
+      if (entries.has(place) || this.own.state(place) !== 'free') continue
       const copy: OwnEntry = { by: 'copy', kind, digest, release: release?.directory }
       entries.set(place, surface.by === 'link' ? this.linkTo(place) : copy)
     }
@@ -169,7 +169,7 @@ class Work {
   }
 
   private async takeAway(place: string, own: OwnEntry): Promise<void> {
-    if (this.own.standing(place) === 'ours') {
+    if (this.own.state(place) === 'ours') {
       if (own.by === 'link') await removeLink(this.pathOf(place), own.target)
       else await this.takeCopyOut(place, own)
       this.changed.add(place)
@@ -183,7 +183,7 @@ class Work {
     if (targetOf(path) === link.target) {
       this.own.set(place, link)
       if (this.before.entries.get(place)?.digest === digest && this.before.shows !== undefined) return
-      await renewLink(this.layout, path, link.target, () => this.bench(place))
+      await renewLink(this.layout, path, link.target, () => this.stage(place))
     } else if (await addLink(path, link.target)) {
       this.own.set(place, link)
     } else {
@@ -195,16 +195,16 @@ class Work {
   private async placeCopy(entry: SurfaceEntry, copy: Copy | undefined): Promise<void> {
     const { place } = entry
     const own = this.own.get(place)
-    const standing = this.own.standing(place)
-    if (standing === 'ours' && own !== undefined && this.own.isCopyOf(entry)) {
+    const state = this.own.state(place)
+    if (state === 'ours' && own !== undefined && this.own.isCopyOf(entry)) {
       // The same bytes: nobody needs the release any more that they came from.
       this.own.set(place, { ...own, release: this.release?.directory })
       return
     }
-    if (standing === 'taken' || copy === undefined) return this.leave(place)
-    if (standing === 'ours' && own?.kind === 'file') await this.replaceFile(place, own, copy)
+    if (state === 'taken' || copy === undefined) return this.leave(place)
+    if (state === 'ours' && own?.kind === 'file') await this.replaceFile(place, own, copy)
     else {
-      if (standing === 'ours' && own !== undefined) await this.takeCopyOut(place, own)
+      if (state === 'ours' && own !== undefined) await this.takeCopyOut(place, own)
       if (!(await putInPlace(copy.path, this.pathOf(place)))) return this.leave(place)
     }
     this.own.set(place, copy.own)
@@ -228,7 +228,7 @@ class Work {
     const { root } = this.surface
     const entry = this.own.madeFrom(place, own)
     await this.keep(driftOfCopy(root, place, own, entry), own, root)
-    const away = await takeOut(root, place, await this.bench(place))
+    const away = await takeOut(root, place, await this.stage(place))
     await this.keep(driftOfCopy(away, place, own, entry), own, away)
   }
 
@@ -244,11 +244,11 @@ class Work {
     return { directory: `${release}-${this.surface.name}`, version, manifest }
   }
 
-  private async bench(place: string): Promise<string> {
-    const workshop = workshopOf(this.surface.root, dirname(place))
-    const bench = this.benches.get(workshop) ?? (await newBench(workshop, this.now))
-    this.benches.set(workshop, bench)
-    return bench
+  private async stage(place: string): Promise<string> {
+    const stagingArea = stagingAreaOf(this.surface.root, dirname(place))
+    const stage = this.stages.get(stagingArea) ?? (await newStage(stagingArea, this.now))
+    this.stages.set(stagingArea, stage)
+    return stage
   }
 
   private async noteDone(): Promise<void> {
@@ -270,7 +270,8 @@ class Work {
   private async sweep(): Promise<void> {
     const { root, folders } = this.surface
     const reading = this.release === undefined ? 0 : undefined
-    for (const workshop of workshopsOf(root, folders)) await sweepWorkshop(workshop, this.now, reading)
+    for (const stagingArea of stagingAreasOf(root, folders))
+      await sweepStagingArea(stagingArea, this.now, reading)
   }
 }
 

@@ -5,11 +5,11 @@ import { type Fact, isGuide, readersOf, type ScanRules } from '../core/scan-rule
 import { findPreset, type Surface } from '../core/surface.ts'
 import { type ClaudeSettings, hiddenByClaude, readClaudeSettings } from './claude-settings.ts'
 import { codexHiding } from './codex-settings.ts'
+import type { EntryState } from './entry-state.ts'
 import type { Hiding } from './hiding.ts'
 import { type Host, isPresent, isSet, pathOf } from './host.ts'
 import { rootOf } from './root.ts'
 import { type Scan, type Seen, scanPlaces } from './scan.ts'
-import type { Standing } from './standing.ts'
 
 export interface Verdict {
   /** As in `skills/quarterback`. */
@@ -50,7 +50,7 @@ export function readSurface(surface: Rooted, others: readonly Surface[], host: H
   const readers = readersHere(surface, host).map((rules) => {
     const places = rules.reads.flatMap((place) => pathOf(place, known, host) ?? [])
     const { unless = [] } = rules.reads.find(({ of }) => of === surface.preset) ?? {}
-    const silencedBy = unless.find((name) => isSet(host.person.variables[name]))
+    const silencedBy = unless.find((name) => isSet(host.user.variables[name]))
     const hides = hidingOf(rules, settings, host)
     return { scan: scanPlaces(rules, [...new Set(places)]), silencedBy, hides }
   })
@@ -60,7 +60,7 @@ export function readSurface(surface: Rooted, others: readonly Surface[], host: H
 function hidingOf({ preset }: ScanRules, settings: ClaudeSettings | undefined, host: Host): Reader['hides'] {
   if (preset === 'claude-code' && settings !== undefined) return (seen) => hiddenByClaude(settings, seen)
   const known = findPreset(preset)
-  const root = known && rootOf(known, host.person)
+  const root = known && rootOf(known, host.user)
   return preset === 'codex' && root !== undefined ? codexHiding(root) : () => undefined
 }
 
@@ -76,11 +76,10 @@ function readersHere({ preset }: Surface, host: Host): ScanRules[] {
 const WORST = ['visible', 'duplicated', 'shadowed', 'invisible'] as const
 
 /** The worst that any of its readers makes of it. */
-export function judge(surface: Rooted, place: string, standing: Standing, reading: Reading): Verdict {
+export function judge(surface: Rooted, place: string, state: EntryState, reading: Reading): Verdict {
   const path = join(surface.root, place)
-  if (standing.is === 'taken') return { place, is: 'shadowed', by: path, isVerified: true }
-  if (standing.is === 'missing')
-    return { place, is: 'invisible', because: 'nothing is there', isVerified: true }
+  if (state.is === 'taken') return { place, is: 'shadowed', by: path, isVerified: true }
+  if (state.is === 'missing') return { place, is: 'invisible', because: 'nothing is there', isVerified: true }
   if (surface.by === 'link' && !leadsSomewhere(path))
     return { place, is: 'invisible', because: 'its link leads nowhere', isVerified: true }
   if (!place.startsWith('skills/')) return { place, is: 'visible', isVerified: false }

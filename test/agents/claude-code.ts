@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { execute, type Ran } from '../support/cli.ts'
 import type { Asked, MessagesApi } from './messages-api.ts'
-import type { Person } from './person.ts'
 import { programOf } from './registry.ts'
 import { Terminal } from './terminal.ts'
+import type { TestUser } from './user.ts'
 
 const KEY = 'dummydummydummydummy'
 const PROGRAM = programOf('@anthropic-ai/claude-code', 'claude')
@@ -17,17 +17,17 @@ export interface StartOptions {
 
 export class ClaudeCode {
   readonly #api: MessagesApi
-  readonly #person: Person
+  readonly #user: TestUser
 
-  constructor(api: MessagesApi, person: Person) {
+  constructor(api: MessagesApi, user: TestUser) {
     this.#api = api
-    this.#person = person
+    this.#user = user
   }
 
   #environment(env: StartOptions['env'] = {}): Record<string, string> {
     return {
       PATH: `${join(process.execPath, '..')}:/usr/bin:/bin`,
-      HOME: this.#person.home,
+      HOME: this.#user.home,
       ANTHROPIC_BASE_URL: this.#api.url,
       ANTHROPIC_API_KEY: KEY,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
@@ -42,7 +42,7 @@ export class ClaudeCode {
     const before = this.#api.asked.length
     const flags = ['-p', prompt, '--allowedTools', 'Skill', 'Bash', ...args]
     const ran: Ran = await execute(PROGRAM.path, flags, {
-      cwd: this.#person.project,
+      cwd: this.#user.project,
       env: this.#environment(env),
     })
     const first = this.#api.asked[before]
@@ -57,11 +57,11 @@ export class ClaudeCode {
       hasCompletedOnboarding: true,
       theme: 'dark',
       customApiKeyResponses: { approved: [KEY] },
-      projects: { [this.#person.project]: trusted },
+      projects: { [this.#user.project]: trusted },
     }
-    await this.#person.write({ '.claude.json': JSON.stringify(settled) })
+    await this.#user.write({ '.claude.json': JSON.stringify(settled) })
     const terminal = await Terminal.start([PROGRAM.path, '--allowedTools', 'Skill', 'Bash', ...args], {
-      cwd: this.#person.project,
+      cwd: this.#user.project,
       env: this.#environment(env),
     })
     await terminal.shows('❯')

@@ -6,7 +6,7 @@ import { PLACES, SETTINGS, SHIPPED } from './fixtures/claude-code.ts'
 import { createTeamSite, placesOf, USUAL } from './fixtures/release.ts'
 import { agentsIn, besides, skillsIn } from './listing.ts'
 import { MessagesApi } from './messages-api.ts'
-import { Person, type Tree } from './person.ts'
+import { TestUser, type Tree } from './user.ts'
 import { agentShows, doctorSays } from './verdicts.ts'
 
 describe(`Claude Code ${CLAUDE_CODE}`, () => {
@@ -26,14 +26,14 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
 
   /** What Claude Code tells its model on this person's machine, and what doctor says of it. */
   async function tried(files: Tree, flags?: readonly string[]) {
-    const person = await Person.create(files)
+    const user = await TestUser.create(files)
     try {
-      if (flags !== undefined) await person.join(site, ['claude-code', ...flags])
-      const { text } = await new ClaudeCode(api, person).print('hike')
-      const verdicts = flags === undefined ? [] : await doctorSays(person)
+      if (flags !== undefined) await user.join(site, ['claude-code', ...flags])
+      const { text } = await new ClaudeCode(api, user).print('hike')
+      const verdicts = flags === undefined ? [] : await doctorSays(user)
       return { skills: skillsIn(text), agents: agentsIn(text), verdicts }
     } finally {
-      await person.remove()
+      await user.remove()
     }
   }
 

@@ -7,8 +7,8 @@ import { CLAUDE_CODE, ClaudeCode } from './claude-code.ts'
 import { createTeamSite } from './fixtures/release.ts'
 import { nameOf, skillsIn } from './listing.ts'
 import { MessagesApi, type Turn } from './messages-api.ts'
-import { Person, skill } from './person.ts'
 import type { Terminal } from './terminal.ts'
+import { skill, TestUser } from './user.ts'
 
 const USES_QB: Turn = { uses: 'Skill', input: { skill: 'qb' } }
 const USES_QUARTERBACK: Turn = { uses: 'Skill', input: { skill: 'quarterback' } }
@@ -16,7 +16,7 @@ const USES_QUARTERBACK: Turn = { uses: 'Skill', input: { skill: 'quarterback' } 
 describe(`Claude Code ${CLAUDE_CODE}`, () => {
   let api: MessagesApi
   let site: Site
-  let person: Person
+  let user: TestUser
   let claude: ClaudeCode
   let turns = 0
   const open: Terminal[] = []
@@ -27,12 +27,12 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   afterAll(() => api.close())
   beforeEach(async () => {
     site = await createTeamSite()
-    person = await Person.create({ '.claude/skills/mine/SKILL.md': skill('mine', 'is mine') })
-    claude = new ClaudeCode(api, person)
+    user = await TestUser.create({ '.claude/skills/mine/SKILL.md': skill('mine', 'is mine') })
+    claude = new ClaudeCode(api, user)
   })
   afterEach(async () => {
     for (const terminal of open.splice(0)) await terminal.close()
-    await person.remove()
+    await user.remove()
     await site.remove()
   })
 
@@ -48,7 +48,7 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
     await rename(join(skills, 'quarterback'), join(skills, 'qb'))
     await site.commit({ 'skills/qb/SKILL.md': skill('qb', 'calls it anew') })
     await site.publish()
-    await person.skillsctl('pull')
+    await user.skillsctl('pull')
   }
 
   /** One prompt, and what the model does then. @returns what the model was shown from this prompt on */
@@ -68,7 +68,7 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
    * session has seen the update as well. @returns all that was announced meanwhile
    */
   async function announcements(terminal: Terminal): Promise<string[]> {
-    await person.write({ '.claude/skills/marker/SKILL.md': skill('marker', 'is a marker') })
+    await user.write({ '.claude/skills/marker/SKILL.md': skill('marker', 'is a marker') })
     return vi.waitFor(
       async () => {
         const announced = skillsIn(await turn(terminal))
@@ -82,7 +82,7 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   it.each(['--link', '--copy'])(
     'has an update in its open session, on a surface that follows at once (%s)',
     async (way) => {
-      await person.join(site, ['claude-code', '--switch', 'now', way])
+      await user.join(site, ['claude-code', '--switch', 'now', way])
       const terminal = await session()
       const begin = await turn(terminal, USES_QUARTERBACK)
       expect(skillsIn(begin)).toEqual(
@@ -92,7 +92,7 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
       await update()
       expect(await announcements(terminal)).toContain('qb: calls it anew')
       const later = await turn(terminal, USES_QB)
-      expect(later).toContain(`Base directory for this skill: ${join(person.home, '.claude/skills/qb')}`)
+      expect(later).toContain(`Base directory for this skill: ${join(user.home, '.claude/skills/qb')}`)
       expect(later).toContain('The body of calls it anew.')
       expect(await turn(terminal, USES_QUARTERBACK)).toContain('Unknown skill: quarterback')
     },
@@ -101,8 +101,8 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   it.each(['--link', '--copy'])(
     'keeps its skills to the end of a session, and begins the next one with new ones (%s)',
     async (way) => {
-      await person.join(site, ['claude-code', '--switch', 'session', way])
-      await person.skillsctl('surface', 'hook', 'claude-code', '--install')
+      await user.join(site, ['claude-code', '--switch', 'session', way])
+      await user.skillsctl('surface', 'hook', 'claude-code', '--install')
       const terminal = await session()
       await turn(terminal)
       await update()
@@ -117,10 +117,10 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   )
 
   it('shows new skills in the very session whose start switched the surface', async () => {
-    await person.join(site, ['claude-code', '--switch', 'session'])
-    await person.skillsctl('surface', 'hook', 'claude-code', '--install')
+    await user.join(site, ['claude-code', '--switch', 'session'])
+    await user.skillsctl('surface', 'hook', 'claude-code', '--install')
     await update()
-    const { stdout } = await person.skillsctl('surface', 'list')
+    const { stdout } = await user.skillsctl('surface', 'list')
     expect(stdout).toContain('waits')
     const announced = skillsIn(await turn(await session()))
     expect(announced).toContain('qb: calls it anew')
@@ -128,8 +128,8 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   })
 
   it('shows them without a terminal, too', async () => {
-    await person.join(site, ['claude-code', '--switch', 'session'])
-    await person.skillsctl('surface', 'hook', 'claude-code', '--install')
+    await user.join(site, ['claude-code', '--switch', 'session'])
+    await user.skillsctl('surface', 'hook', 'claude-code', '--install')
     await update()
     const announced = skillsIn((await claude.print('hike')).text)
     expect(announced).toContain('qb: calls it anew')
@@ -137,10 +137,10 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
   })
 
   it('tells its model when the machine is pinned, and otherwise nothing', async () => {
-    await person.join(site, ['claude-code', '--switch', 'session'])
-    await person.skillsctl('surface', 'hook', 'claude-code', '--install')
+    await user.join(site, ['claude-code', '--switch', 'session'])
+    await user.skillsctl('surface', 'hook', 'claude-code', '--install')
     expect((await claude.print('hike')).text).not.toContain('skillsctl:')
-    await person.skillsctl('pin')
+    await user.skillsctl('pin')
     expect((await claude.print('hike')).text).toMatch(
       /skillsctl: skills are of release .*; this machine is pinned to /,
     )

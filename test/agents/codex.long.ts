@@ -5,8 +5,8 @@ import { CODEX, skillsOfCodex } from './codex.ts'
 import { FIXTURES, SHIPPED } from './fixtures/codex.ts'
 import { createTeamSite, placesOf, USUAL } from './fixtures/release.ts'
 import { besides } from './listing.ts'
-import { Person, type Tree } from './person.ts'
 import { ResponsesApi } from './responses-api.ts'
+import { TestUser, type Tree } from './user.ts'
 import { agentShows, doctorSays } from './verdicts.ts'
 
 describe(`Codex ${CODEX}`, () => {
@@ -25,13 +25,13 @@ describe(`Codex ${CODEX}`, () => {
   })
 
   async function tried(files: Tree, flags?: readonly string[]) {
-    const person = await Person.create(files)
+    const user = await TestUser.create(files)
     try {
-      if (flags !== undefined) await person.join(site, ['agents', ...flags])
-      const skills = await skillsOfCodex(api, person)
-      return { skills, verdicts: flags === undefined ? [] : await doctorSays(person) }
+      if (flags !== undefined) await user.join(site, ['agents', ...flags])
+      const skills = await skillsOfCodex(api, user)
+      return { skills, verdicts: flags === undefined ? [] : await doctorSays(user) }
     } finally {
-      await person.remove()
+      await user.remove()
     }
   }
 

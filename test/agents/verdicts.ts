@@ -3,7 +3,7 @@ import { SkillsctlError } from '../../src/core/errors.ts'
 import { list, object, parseJson, string } from '../../src/core/parse.ts'
 import { run } from '../support/cli.ts'
 import { nameOf } from './listing.ts'
-import type { Person } from './person.ts'
+import type { TestUser } from './user.ts'
 
 export interface Standing {
   readonly place: string
@@ -19,8 +19,8 @@ const STANDING: Readonly<Record<string, Standing['is']>> = {
 }
 
 /** Of the skills of its only surface. */
-export async function doctorSays(person: Person): Promise<Standing[]> {
-  const { stdout } = await run(['doctor', '--json'], { env: { HOME: person.home }, cwd: person.project })
+export async function doctorSays(user: TestUser): Promise<Standing[]> {
+  const { stdout } = await run(['doctor', '--json'], { env: { HOME: user.home }, cwd: user.project })
   const { surfaces } = object(parseJson(stdout, 'doctor'), 'doctor')
   const verdicts = list(surfaces, 'surfaces').flatMap((surface) =>
     list(object(surface, 'surface')['verdicts'], 'verdicts'),

@@ -38,15 +38,15 @@ describe('doctor', () => {
     })
   })
 
-  it('ends with 1 when something is wrong, with 0 when it has mended it, and so again', async () => {
+  it('ends with 1 when something is wrong, with 0 when it has fixed it, and so again', async () => {
     await unlink(at('.claude/skills/review'))
     const broken = await here(['doctor'])
     expect(broken.exit).toBe(1)
     expect(broken.stdout).toMatch(/^! claude-code: entries are missing: skills\/review \(.*doctor --fix/)
-    const mended = await here(['doctor', '--fix'])
-    expect(mended.exit).toBe(0)
-    expect(mended.stdout).toMatch(
-      /^mended: claude-code: entries are missing: skills\/review\nclaude-code: 1 of 1/,
+    const fixed = await here(['doctor', '--fix'])
+    expect(fixed.exit).toBe(0)
+    expect(fixed.stdout).toMatch(
+      /^fixed: claude-code: entries are missing: skills\/review\nclaude-code: 1 of 1/,
     )
     expect((await here(['doctor', '--fix'])).stdout).toMatch(/^claude-code: 1 of 1/)
   })

@@ -129,7 +129,7 @@ describe('the hook', () => {
 
   test('has what the person chose to run after a switch run, and waits for none of it', async () => {
     const home = await agent()
-    const told = join(home.person, 'told')
+    const told = join(home.user, 'told')
     await setAfterSwitch(home.context, { command: `echo "$SKILLSCTL_TO" > ${quoted(told)}`, timeout: 60 })
     await home.update(TWO)
     expect(JSON.parse((await home.hook()).stdout)).toEqual(RELOAD)
@@ -226,7 +226,7 @@ describe('the hook, whatever goes wrong, ends with 0, is silent and leaves a lin
     expect(busy).toEqual(SILENT)
     expect(sessions(home)).toMatchObject([{ id: 'one', release: home.first }])
     await home.hook(said('SessionEnd', { reason: 'clear' }))
-    await rm(join(home.person, '.claude'), { recursive: true })
+    await rm(join(home.user, '.claude'), { recursive: true })
     expect(await home.hook()).toEqual(SILENT)
     await writeFile(join(home.layout.ledgers, `${SURFACE}.json`), '{')
     expect(await home.hook(said('SessionStart', { session_id: 'two' }))).toEqual(SILENT)

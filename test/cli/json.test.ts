@@ -75,7 +75,7 @@ describe('--json', () => {
       surfaces: [{ entries: 1, shadowed: [], isCurrent: true }],
     })
     const summary = 'claude-code: 1 of 1 skills visible to Claude Code'
-    expect(await object('doctor', [])).toMatchObject({ surfaces: [{ summary }], mended: [], failed: [] })
+    expect(await object('doctor', [])).toMatchObject({ surfaces: [{ summary }], fixed: [], failed: [] })
     expect(await object('why', ['review'])).toMatchObject({
       place: 'skills/review',
       current: { lastChange: { author: 'Ada' } },

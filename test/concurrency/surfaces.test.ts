@@ -36,7 +36,7 @@ test(`${ROUNDS} crowds leave whole skills, what the person has, and a home in or
     await desk.run(release)
     releases.push(release)
   }
-  const person = { directory: root, variables: {} }
+  const user = { directory: root, variables: {} }
   const roots = ['a', 'b', 'c'].map((name) => join(root, name))
   for (const [index, place] of roots.entries()) {
     await mkdir(join(place, 'skills/mine'), { recursive: true })
@@ -46,7 +46,7 @@ test(`${ROUNDS} crowds leave whole skills, what the person has, and a home in or
       by: index === 1 ? 'copy' : 'link',
       switch: index === 2 ? 'session' : 'now',
     } as const
-    await addSurface(context, 'custom', { name: `s${index}`, ...options }, person)
+    await addSurface(context, 'custom', { name: `s${index}`, ...options }, user)
   }
   const mine = () => Object.entries(inventory(root)).filter(([path]) => path.includes('/mine'))
   const before = mine()
@@ -75,7 +75,7 @@ test(`${ROUNDS} crowds leave whole skills, what the person has, and a home in or
     )
 
   expect((await command('session', 'end', '--surface', 's2', '--id', `${ROUNDS - 1}`)).code).toBe(0)
-  await addSurface(context, 'custom', { name: 's0', root: roots[0] }, person)
+  await addSurface(context, 'custom', { name: 's0', root: roots[0] }, user)
   await rollback(context, version(3))
   await command('session', 'begin', '--surface', 's2', '--id', 'last')
   for (const place of roots) expect(seen(place)).toEqual({ ...shown(3), ...MINE })

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
 import { formatInstant } from '../../src/core/parse.ts'
-import { type Standing, staleness } from '../../src/core/staleness.ts'
+import { staleness, type UpdateState } from '../../src/core/staleness.ts'
 
 const NOW = Date.UTC(2026, 10, 20, 9)
 const HOUR = 60 * 60 * 1000
 const ago = (hours: number): string => formatInstant(NOW - hours * HOUR)
-const fresh: Standing = { checkedAt: ago(1), signedAt: ago(10), expiresAt: ago(-500) }
-const of = (more: Partial<Standing>): string | undefined =>
+const fresh: UpdateState = { checkedAt: ago(1), signedAt: ago(10), expiresAt: ago(-500) }
+const of = (more: Partial<UpdateState>): string | undefined =>
   staleness({ ...fresh, ...more }, 'R', NOW)?.replace('skillsctl: skills are of release R; ', '')
 
-test.each<[name: string, more: Partial<Standing>, line: string | undefined]>([
+test.each<[name: string, more: Partial<UpdateState>, line: string | undefined]>([
   ['that follows', {}, undefined],
   ['that looked 23 hours ago', { checkedAt: ago(23) }, undefined],
   ['that looked 25 hours ago', { checkedAt: ago(25) }, 'updates were last looked for 25 h ago'],

@@ -41,7 +41,7 @@ interface Case {
 
 const OURS = '.claude/skills/review'
 
-const MENDED: Case[] = [
+const FIXED: Case[] = [
   {
     state: 'a home in which others may write',
     breaks: ({ layout }) => chmod(layout.releases, 0o777),
@@ -129,7 +129,7 @@ const MENDED: Case[] = [
   {
     state: 'a root that is gone',
     breaks: (scene) => rm(scene.at('.claude'), { recursive: true }),
-    says: '! PERSON/.claude: is gone, so this agent sees nothing',
+    says: '! USER/.claude: is gone, so this agent sees nothing',
   },
   {
     state: 'entries that lead into another home',
@@ -176,7 +176,7 @@ const MENDED: Case[] = [
     breaks: async (scene) => {
       scene.hook = { ...scene.hook, is: 'other' }
     },
-    says: '! PERSON/.claude/settings.json: the hook is that of another installation of skillsctl',
+    says: '! USER/.claude/settings.json: the hook is that of another installation of skillsctl',
   },
   {
     state: 'work that a killed run has left',
@@ -227,7 +227,7 @@ const TOLD: Case[] = [
       await unlink(scene.at(OURS))
       await scene.write(`${OURS}/SKILL.md`, head('review'))
     },
-    says: '- claude-code: skills/review: shadowed by PERSON/.claude/skills/review',
+    says: '- claude-code: skills/review: shadowed by USER/.claude/skills/review',
     left: /skillsctl surface adopt skills\/review/,
     isNote: true,
   },
@@ -268,7 +268,7 @@ const TOLD: Case[] = [
       await rename(scene.at('.claude'), scene.at('away'))
       await scene.write('.claude', '')
     },
-    says: '! PERSON/.claude: a file (or an alias) is in its place',
+    says: '! USER/.claude: a file (or an alias) is in its place',
     left: /move it away, then: skillsctl doctor --fix/,
   },
   {
@@ -277,7 +277,7 @@ const TOLD: Case[] = [
       await rename(scene.at('.claude'), scene.at('away'))
       await symlink('/nowhere', scene.at('.claude'))
     },
-    says: '! PERSON/.claude: a link that leads nowhere is in its place',
+    says: '! USER/.claude: a link that leads nowhere is in its place',
     left: /move it away/,
   },
   {
@@ -286,7 +286,7 @@ const TOLD: Case[] = [
       await rename(scene.at('.claude/skills'), scene.at('away'))
       await scene.write('.claude/skills', '')
     },
-    says: '! PERSON/.claude/skills: a file (or an alias) is in its place',
+    says: '! USER/.claude/skills: a file (or an alias) is in its place',
     left: /\(move it away, then: skillsctl doctor --fix\)/,
   },
   {
@@ -295,7 +295,7 @@ const TOLD: Case[] = [
       await rename(scene.at('.claude/skills'), scene.at('skills'))
       await symlink(scene.at('skills'), scene.at('.claude/skills'))
     },
-    says: '- PERSON/.claude/skills: is a link: some versions of agents do not look through it',
+    says: '- USER/.claude/skills: is a link: some versions of agents do not look through it',
     left: /a directory of that name/,
     isNote: true,
   },
@@ -391,7 +391,7 @@ const TOLD: Case[] = [
       await scene.surface('claude-code', { switch: 'session' })
       scene.hook = { ...scene.hook, is: 'foreign', otherHomes: ['/elsewhere'] }
     },
-    says: '! PERSON/.claude/settings.json: the hook here is of another home: /elsewhere',
+    says: '! USER/.claude/settings.json: the hook here is of another home: /elsewhere',
     left: /hook claude-code --install/,
   },
   {
@@ -435,7 +435,7 @@ const TOLD: Case[] = [
       const problem = new SkillsctlError('corrupt', 'this is not JSON')
       scene.hook = { ...scene.hook, is: 'unreadable', problem }
     },
-    says: '! PERSON/.claude/settings.json: whether the hook is there cannot be told: this is not JSON',
+    says: '! USER/.claude/settings.json: whether the hook is there cannot be told: this is not JSON',
     left: /mend these settings/,
   },
   {
@@ -517,21 +517,21 @@ const TOLD: Case[] = [
   {
     state: 'a skill that the person switched off',
     breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": {"plan": "off"}}'),
-    says: '- claude-code: skills/plan: invisible to Claude Code because skillOverrides in PERSON/.claude/settings.json says off',
+    says: '- claude-code: skills/plan: invisible to Claude Code because skillOverrides in USER/.claude/settings.json says off',
     left: /skillOverrides/,
     isNote: true,
   },
   {
     state: 'a skill of which only the name is listed',
     breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": {"plan": "name-only"}}'),
-    says: '- claude-code: skills/plan: skillOverrides in PERSON/.claude/settings.json says name-only',
+    says: '- claude-code: skills/plan: skillOverrides in USER/.claude/settings.json says name-only',
     left: /name-only/,
     isNote: true,
   },
   {
     state: 'settings that are no JSON',
     breaks: ({ write }) => write('.claude/settings.json', '{"skillOverrides": '),
-    says: '- PERSON/.claude/settings.json: these settings cannot be read: whether they hide anything is not verified',
+    says: '- USER/.claude/settings.json: these settings cannot be read: whether they hide anything is not verified',
     left: /not verified/,
     isNote: true,
   },
@@ -547,7 +547,7 @@ const TOLD: Case[] = [
     state: 'a shell whose Claude Code reads another directory',
     breaks: async () => {},
     look: { variables: { CLAUDE_CONFIG_DIR: '/elsewhere' } },
-    says: '- PERSON/.claude: in this environment its agent reads /elsewhere',
+    says: '- USER/.claude: in this environment its agent reads /elsewhere',
     left: /--root \/elsewhere/,
     isNote: true,
   },
@@ -564,7 +564,7 @@ const TOLD: Case[] = [
     files: { ...SKILLS, 'skills/plan/.claude-plugin/plugin.json': '{"name": "planner"}' },
     breaks: ({ write }) =>
       write('.claude/settings.json', '{"enabledPlugins": {"planner@skills-dir": false}}'),
-    says: '- claude-code: skills/plan: invisible to Claude Code because enabledPlugins in PERSON/.claude/settings.json switches planner@skills-dir off',
+    says: '- claude-code: skills/plan: invisible to Claude Code because enabledPlugins in USER/.claude/settings.json switches planner@skills-dir off',
     left: /planner/,
     isNote: true,
   },
@@ -620,7 +620,7 @@ const TOLD: Case[] = [
         '.codex/config.toml',
         'model = "x"\n[[skills.config]]\nname = "plan"\nenabled = false # too much\n\n[tui]\n',
       ),
-    says: '- agents: skills/plan: invisible to Codex because PERSON/.codex/config.toml switches it off',
+    says: '- agents: skills/plan: invisible to Codex because USER/.codex/config.toml switches it off',
     left: /switches it off/,
     isNote: true,
   },
@@ -628,7 +628,7 @@ const TOLD: Case[] = [
     state: 'two surfaces that Cursor reads both',
     presets: ['claude-code', 'agents'],
     breaks: ({ at }) => mkdir(at('.cursor')),
-    says: '- agents: skills/plan, skills/quarterback, skills/review: duplicated to Cursor with PERSON/.claude/skills (not verified)',
+    says: '- agents: skills/plan, skills/quarterback, skills/review: duplicated to Cursor with USER/.claude/skills (not verified)',
     left: /leave it out of one of the two/,
     isNote: true,
   },
@@ -656,9 +656,9 @@ async function here(): Promise<string> {
   return ownIdentity().machine
 }
 
-function filled(text: string, { layout, person, host }: Scene): string {
+function filled(text: string, { layout, user, host }: Scene): string {
   const paths = {
-    PERSON: person,
+    USER: user,
     SYSTEM: host.root,
     RELEASES: layout.releases,
     STAGING: layout.staging,
@@ -689,7 +689,7 @@ describe('doctor', () => {
     expect(report.findings.filter(({ level }) => level !== 'ok')).toEqual([])
   })
 
-  it.each(MENDED)('mends $state', async ({ breaks, says, look, isNote, files, presets }) => {
+  it.each(FIXED)('fixes $state', async ({ breaks, says, look, isNote, files, presets }) => {
     const scene = await createScene(files, presets)
     await breaks(scene)
     const broken = await scene.look(look)
@@ -698,27 +698,27 @@ describe('doctor', () => {
       'skillsctl doctor --fix',
     )
     expect(isWell(broken)).toBe(isNote === true)
-    const { failed, mended } = await scene.look({ ...look, fix: true })
-    expect({ failed, mended: mended.length > 0 }).toEqual({ failed: [], mended: true })
+    const { failed, fixed } = await scene.look({ ...look, fix: true })
+    expect({ failed, fixed: fixed.length > 0 }).toEqual({ failed: [], fixed: true })
     const again = await scene.look({ ...look, fix: true })
-    expect({ lines: linesOf(again), mended: again.mended }).toEqual({ lines: CLEAN, mended: [] })
+    expect({ lines: linesOf(again), fixed: again.fixed }).toEqual({ lines: CLEAN, fixed: [] })
   })
 
-  it('mends in one run what only shows when something else is mended', async () => {
+  it('fixes in one run what only shows when something else is fixed', async () => {
     const scene = await createScene(SKILLS, [])
     await scene.surface('claude-code', { switch: 'session' })
     await rename(scene.at('.claude'), scene.at('away'))
-    const { mended, failed } = await scene.look({ fix: true })
-    expect({ checks: mended.map(({ check }) => check), failed }).toEqual({
+    const { fixed, failed } = await scene.look({ fix: true })
+    expect({ checks: fixed.map(({ check }) => check), failed }).toEqual({
       checks: ['root', 'hook'],
       failed: [],
     })
     expect(linesOf(await scene.look())).toEqual(CLEAN)
   })
 
-  it.each(PAIRS)('mends %s and %s in one run', async (...states) => {
+  it.each(PAIRS)('fixes %s and %s in one run', async (...states) => {
     const scene = await createScene()
-    for (const state of states) await MENDED.find((one) => one.state === state)?.breaks(scene)
+    for (const state of states) await FIXED.find((one) => one.state === state)?.breaks(scene)
     expect(linesOf(await scene.look())).not.toEqual(CLEAN)
     expect((await scene.look({ fix: true })).failed).toEqual([])
     expect(linesOf(await scene.look())).toEqual(CLEAN)
@@ -752,13 +752,13 @@ describe('doctor', () => {
     expect(linesOf(await scene.look())).toEqual(CLEAN)
   })
 
-  it('mends a damaged ledger of a place that no file reaches', async () => {
+  it('fixes a damaged ledger of a place that no file reaches', async () => {
     const scene = await createScene(SKILLS, ['claude-code', 'claude-desktop'])
     await writeFile(join(scene.layout.ledgers, 'claude-desktop.json'), 'torn')
     const says = '! claude-desktop: its ledger is damaged: nobody knows what is ours there'
     expect(linesOf(await scene.look())).toContainEqual(expect.stringContaining(says))
-    const { failed, mended } = await scene.look({ fix: true })
-    expect({ failed, mended: mended.length }).toEqual({ failed: [], mended: 1 })
+    const { failed, fixed } = await scene.look({ fix: true })
+    expect({ failed, fixed: fixed.length }).toEqual({ failed: [], fixed: 1 })
     expect((await readdir(scene.layout.kept)).join()).toMatch(/^ledger-claude-desktop-[^,]+$/)
     await scene.surface('claude-desktop')
   })

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import { doctorLines } from '../../cli/commands/doctor.ts'
 import { formatInstant } from '../../src/core/parse.ts'
 import { withLock } from '../../src/disk/lock.ts'
-import type { HookStanding } from '../../src/doctor/hook.ts'
+import type { HookState } from '../../src/doctor/hook.ts'
 import { type DoctorReport, doctor } from '../../src/flows/doctor.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
 import { addSurface, type SurfaceOptions } from '../../src/flows/surface.ts'
@@ -40,7 +40,7 @@ export interface Scene {
   readonly layout: Layout
   readonly release: Installed
   readonly context: MachineContext
-  readonly person: string
+  readonly user: string
   readonly host: Host
   /** Below the person's directory. */
   at(...path: string[]): string
@@ -59,7 +59,7 @@ export interface Scene {
     variables?: Record<string, string>
   }): Promise<DoctorReport>
   /** What is in the settings of the agents. */
-  hook: HookStanding
+  hook: HookState
 }
 
 export async function createScene(files: Files = SKILLS, presets = ['claude-code']): Promise<Scene> {
@@ -68,8 +68,8 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
   const { layout } = home
   const away = await realpath(await mkdtemp(join(tmpdir(), 'person-')))
   onTestFinished(() => rm(away, { recursive: true, force: true }))
-  const person = join(away, 'home of Ünal')
-  await mkdir(person)
+  const user = join(away, 'home of Ünal')
+  await mkdir(user)
   let now = NOW
   const context: MachineContext = {
     layout,
@@ -82,7 +82,7 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
     by: 'test',
   }
   const host: Host = {
-    person: { directory: person, variables: {} },
+    user: { directory: user, variables: {} },
     platform: 'linux',
     root: join(away, 'system'),
   }
@@ -99,11 +99,11 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
     layout,
     release,
     context,
-    person,
+    user,
     host,
-    at: (...path) => join(person, ...path),
+    at: (...path) => join(user, ...path),
     system: (path, content) => put(join(host.root, path), content),
-    write: (path, content) => put(join(person, path), content),
+    write: (path, content) => put(join(user, path), content),
     install: (more, commit) => home.install(more, { commit }),
     activate: async (directory) => {
       now += MINUTE
@@ -113,14 +113,14 @@ export async function createScene(files: Files = SKILLS, presets = ['claude-code
     },
     know: (state) => withLock(layout.lock, () => updateState(layout, state)),
     surface: async (preset, options = {}) => {
-      await addSurface(context, preset, options, host.person)
+      await addSurface(context, preset, options, host.user)
     },
-    hook: { is: 'none', path: join(person, '.claude/settings.json') },
+    hook: { is: 'none', path: join(user, '.claude/settings.json') },
     look: ({ fix = false, machineId = HERE, variables = {} } = {}) =>
       doctor(context, {
         fix,
         machineId,
-        host: { ...host, person: { ...host.person, variables } },
+        host: { ...host, user: { ...host.user, variables } },
         hooks: {
           find: async () => scene.hook,
           install: async () => {

@@ -1,4 +1,4 @@
-/** What doctor mends by a pull, and `why`: with a repository behind the machine. */
+/** What doctor fixes by a pull, and `why`: with a repository behind the machine. */
 import { chmod, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -24,11 +24,11 @@ async function scene() {
   const machine = await team.joined()
   const directory = await temporaryDirectory()
   const host: Host = {
-    person: { directory, variables: {} },
+    user: { directory, variables: {} },
     platform: 'linux',
     root: join(directory, 'system'),
   }
-  await addSurface(machine.context, 'claude-code', {}, host.person)
+  await addSurface(machine.context, 'claude-code', {}, host.user)
   return { team, machine, host }
 }
 
@@ -38,7 +38,7 @@ function look({ context }: TestMachine, host: Host, fix: boolean): Promise<Docto
 }
 
 describe('doctor', () => {
-  it('mends `current`, from the disk or by a pull', async () => {
+  it('fixes `current`, from the disk or by a pull', async () => {
     const { machine, host } = await scene()
     const { layout } = machine
     const clean = ['claude-code: 2 of 2 skills visible to Claude Code']
@@ -69,7 +69,7 @@ describe('doctor', () => {
     }
   })
 
-  it('says why it could not mend, and goes on with the rest', async () => {
+  it('says why it could not fix, and goes on with the rest', async () => {
     const { machine, host } = await scene()
     const { layout } = machine
     const [link, manifest] = [layout.current, manifestPath(layout, currentDirectory(layout) ?? '')]
@@ -81,9 +81,9 @@ describe('doctor', () => {
         throw new SkillsctlError('unreachable', 'no answer')
       },
     }
-    const { failed, mended, findings } = await look(machine, host, true)
+    const { failed, fixed, findings } = await look(machine, host, true)
     expect(failed.map(({ code }) => code)).toEqual(['unreachable'])
-    expect(mended.map(({ check }) => check)).toEqual(['permissions'])
+    expect(fixed.map(({ check }) => check)).toEqual(['permissions'])
     expect(findings.filter(({ level }) => level === 'problem').map(({ check }) => check)).toContain('release')
   })
 })

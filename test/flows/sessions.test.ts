@@ -196,7 +196,7 @@ describe('a mistake', () => {
   test('is a session on a surface of which nothing is on this machine', async () => {
     const home = await between()
     const surface = 'claude-desktop'
-    await addSurface(home.context, surface, {}, { directory: home.person, variables: {} })
+    await addSurface(home.context, surface, {}, { directory: home.user, variables: {} })
     await expect(begin(home, 'a', { surface })).rejects.toMatchObject({ code: 'usage', subject: surface })
     await expect(endSession(home.context, { surface, id: 'a' })).rejects.toMatchObject({ code: 'usage' })
   })

@@ -195,9 +195,9 @@ describe('a hook', () => {
 
   test('is nothing that other agents have', async () => {
     const home = await createSurfaceHome()
-    const root = join(home.person, 'notes')
+    const root = join(home.user, 'notes')
     const { addSurface } = await import('../../src/flows/surface.ts')
-    await addSurface(home.context, 'agents', { root }, { directory: home.person, variables: {} })
+    await addSurface(home.context, 'agents', { root }, { directory: home.user, variables: {} })
     await expect(installHook(home.context, 'agents', PROGRAM)).rejects.toMatchObject({ code: 'unsupported' })
     await expect(installHook(home.context, NAME, PROGRAM)).rejects.toMatchObject({ code: 'absent' })
   })
@@ -224,7 +224,7 @@ describe('a hook of another home', () => {
     const before = await first.read()
     await installHook(first.context, NAME, programOf(first))
     const second = await createSurfaceHome()
-    await second.add({ root: join(first.person, '.claude') })
+    await second.add({ root: join(first.user, '.claude') })
     return { first, second, before, one: programOf(first), two: programOf(second), text: await first.read() }
   }
 

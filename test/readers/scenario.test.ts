@@ -13,19 +13,19 @@ import { seen } from '../surfaces/fixture.ts'
 const OTHERS = ['review', 'release-notes', 'triage']
 
 class Machine {
-  readonly person: string
+  readonly user: string
   readonly home: string
   private readonly site: Site
 
   constructor(site: Site, name: string) {
     this.site = site
     this.home = site.home(name)
-    this.person = join(site.directory, 'people', name)
-    mkdirSync(this.person, { recursive: true })
+    this.user = join(site.directory, 'people', name)
+    mkdirSync(this.user, { recursive: true })
   }
 
   run(args: readonly string[]): Promise<Ran> {
-    return this.site.run(args, { env: { HOME: this.person, SKILLSCTL_HOME: this.home } })
+    return this.site.run(args, { env: { HOME: this.user, SKILLSCTL_HOME: this.home } })
   }
 
   /** As `run`, of what has to succeed. */
@@ -37,14 +37,14 @@ class Machine {
 
   /** Text and script of a skill, through the path that the agent of a surface has. */
   async reads(root: string, skill: string): Promise<{ text: string; script: string }> {
-    const place = join(this.person, root, 'skills', skill)
+    const place = join(this.user, root, 'skills', skill)
     const { stdout } = await execute('sh', [join(place, 'scripts/run.sh')])
     return { text: await readFile(join(place, 'SKILL.md'), 'utf8'), script: stdout }
   }
 
   /** Path → content of what an agent finds. */
   sees(root: string): Record<string, string> {
-    return seen(join(this.person, root))
+    return seen(join(this.user, root))
   }
 }
 
@@ -153,7 +153,7 @@ test.skipIf((await foreignUrl()) !== undefined)(
       const state = 'qb, new\n'
       expect(await a.reads(root, 'qb')).toEqual({ text: state, script: state })
       expect(JSON.stringify(a.sees(root))).not.toContain('quarterback')
-      expect((await readdir(join(a.person, root, 'skills'))).sort()).toEqual([...OTHERS, 'qb'].sort())
+      expect((await readdir(join(a.user, root, 'skills'))).sort()).toEqual([...OTHERS, 'qb'].sort())
     }
     await rename(`${site.store}.away`, site.store)
 

@@ -44,8 +44,8 @@ async function createLibrary(): Promise<Library> {
     const root = join(desk.root, by)
     await mkdir(join(root, 'skills/mine'), { recursive: true })
     await writeFile(join(root, 'skills/mine/SKILL.md'), WORDS)
-    const person = { directory: desk.root, variables: {} }
-    await addSurface(desk.context, 'custom', { name: by, root, by }, person)
+    const user = { directory: desk.root, variables: {} }
+    await addSurface(desk.context, 'custom', { name: by, root, by }, user)
     surfaces.push({ root, by, pointer: pointerPath(desk.layout, by) })
   }
   return { ...desk, releases, surfaces }
@@ -135,7 +135,7 @@ test(`and while ${KILLS} switches are killed at random moments, each finished by
 const NO_HOOKS = { find: async () => ({ is: 'none' as const }), install: async () => {} }
 
 function hostOf({ root }: Library): Host {
-  return { person: { directory: root, variables: {} }, platform: 'linux', root: join(root, 'system') }
+  return { user: { directory: root, variables: {} }, platform: 'linux', root: join(root, 'system') }
 }
 
 function warned({ warnings }: Library): readonly string[] {

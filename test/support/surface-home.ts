@@ -18,7 +18,7 @@ export interface SurfaceHome {
   readonly clock: Clock
   readonly context: MachineContext
   /** A directory of the person, with the root of a surface in it. */
-  readonly person: string
+  readonly user: string
   /** Adds `claude-code`. @returns its root */
   add(options?: SurfaceOptions): Promise<string>
   /** As a pull does it: installs these files, makes them current and lets the surfaces follow. */
@@ -29,9 +29,9 @@ export async function createSurfaceHome(clock = new Clock(Date.now())): Promise<
   const home = await createTestHome()
   onTestFinished(() => home.remove())
   const { layout } = home
-  const person = `${layout.root} person`
-  await mkdir(person)
-  onTestFinished(async () => (await import('../../src/disk/remove-tree.ts')).removeTree(person))
+  const user = `${layout.root} user`
+  await mkdir(user)
+  onTestFinished(async () => (await import('../../src/disk/remove-tree.ts')).removeTree(user))
   const context: MachineContext = {
     layout,
     openStore: () => Promise.reject(new Error('nothing here asks the network')),
@@ -47,10 +47,10 @@ export async function createSurfaceHome(clock = new Clock(Date.now())): Promise<
     layout,
     clock,
     context,
-    person,
+    user,
     async add(options = {}) {
       const { surface } = await addSurface(context, 'claude-code', options, {
-        directory: person,
+        directory: user,
         variables: {},
       })
       return surface.root ?? ''

@@ -12,8 +12,8 @@ import { switchCurrent } from '../../src/home/activation.ts'
 import { writeConfig } from '../../src/home/config.ts'
 import type { Layout } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
-import { createSurfaceRooms } from '../../src/surfaces/rooms.ts'
 import { type Shown, showRelease } from '../../src/surfaces/show.ts'
+import { createSurfaceDirectories } from '../../src/surfaces/surface-directories.ts'
 import { createTestHome, type TestHome } from '../home/home-fixture.ts'
 
 export const HOUR = 60 * 60 * 1000
@@ -48,7 +48,7 @@ export async function createDesk({ name = 'a root', above = tmpdir() } = {}): Pr
   const root = join(place, name)
   await mkdir(root)
   const { layout } = home
-  await createSurfaceRooms(layout)
+  await createSurfaceDirectories(layout)
   await writeConfig(layout, {
     store: 'file:///nowhere',
     root: { sha256: '0'.repeat(64) },

@@ -21,12 +21,12 @@ import { isRoot } from '../support/unprivileged.ts'
 import { createDesk, DAY, type Desk, type Files, HOUR, inventory, seen, skill } from './fixture.ts'
 
 const WAYS = ['link', 'copy'] as const
-const person = ({ root }: Desk, variables: Readonly<Record<string, string>> = {}) => ({
+const user = ({ root }: Desk, variables: Readonly<Record<string, string>> = {}) => ({
   directory: root,
   variables,
 })
 const add = (desk: Desk, options: SurfaceOptions = {}, preset = 'claude-code') =>
-  addSurface(desk.context, preset, options, person(desk))
+  addSurface(desk.context, preset, options, user(desk))
 /** Whether a pull that finds nothing new would look after the surfaces. */
 const attention = async ({ layout }: Desk): Promise<boolean> =>
   needsAttention({ layout, config: await requireConfig(layout) })
@@ -47,7 +47,7 @@ describe('the root of a surface', () => {
     const moved = join(desk.root, 'else where')
     const variables = { CLAUDE_CONFIG_DIR: moved, XDG_CONFIG_HOME: join(desk.root, 'xdg'), CODEX_HOME: '' }
     const rootOf = async (preset: string) =>
-      (await addSurface(desk.context, preset, {}, person(desk, variables))).surface.root
+      (await addSurface(desk.context, preset, {}, user(desk, variables))).surface.root
     expect(await rootOf('claude-code')).toBe(moved)
     expect(await rootOf('opencode')).toBe(join(desk.root, 'xdg/opencode'))
     expect(await rootOf('codex')).toBe(join(desk.root, '.codex'))

@@ -73,15 +73,15 @@ describe.skipIf(mounted === undefined)('with a full disk (skipped where a tmpfs 
     mkdirSync(join(desk.root, 'skills'))
     fill(by === 'link' ? 1 : 5, 0)
     const options = { name: 'small', root: desk.root, by }
-    const person = { directory: desk.root, variables: {} }
-    await expect(addSurface(desk.context, 'custom', options, person)).rejects.toMatchObject({
+    const user = { directory: desk.root, variables: {} }
+    await expect(addSurface(desk.context, 'custom', options, user)).rejects.toMatchObject({
       code: 'no-space',
     })
     expect(await listSurfaces(desk.context)).toEqual([])
     expect(seen(desk.root)).toEqual({})
     expect(readdirSync(desk.root)).toEqual(['skills'])
     await drain()
-    await addSurface(desk.context, 'custom', options, person)
+    await addSurface(desk.context, 'custom', options, user)
     expect(seen(desk.root)).toEqual(expected('o'))
   })
 

@@ -513,14 +513,14 @@ describe('entries that are copies', () => {
     const surface = surfaceAt(desk.root, { by: 'copy' })
     await desk.show(surface, await desk.install(1, skill('a', 'x')))
     await desk.show(surface, await desk.install(2, skill('a', 'y')))
-    const workshop = join(desk.root, '.skillsctl')
-    expect(Object.values(seen(workshop)).sort()).toEqual(Object.values(expected(skill('a', 'x'))).sort())
+    const stagingArea = join(desk.root, '.skillsctl')
+    expect(Object.values(seen(stagingArea)).sort()).toEqual(Object.values(expected(skill('a', 'x'))).sort())
     desk.clock.now += 11 * 60 * 1000
     await desk.show(surface, await desk.install(3, skill('a', 'y')))
-    expect(existsSync(workshop)).toBe(false)
+    expect(existsSync(stagingArea)).toBe(false)
     await desk.show(surface, await desk.install(4, skill('a', 'z')))
     await desk.show(surface, undefined)
-    expect(existsSync(workshop)).toBe(false)
+    expect(existsSync(stagingArea)).toBe(false)
   })
 })
 

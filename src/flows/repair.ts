@@ -1,10 +1,10 @@
-/** What `doctor --fix` does. Each remedy goes through the flow that does the same thing elsewhere, and may be done twice. */
+/** What `doctor --fix` does. Each repair goes through the flow that does the same thing elsewhere, and may be done twice. */
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
-import type { Remedy } from '../doctor/finding.ts'
+import type { Repair } from '../doctor/finding.ts'
 import { isSafeToMake } from '../doctor/place.ts'
 import { requireConfig, writeConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
@@ -18,41 +18,41 @@ import type { DoctorOptions } from './doctor.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { pull } from './pull.ts'
 
-type MendOptions = Pick<DoctorOptions, 'host' | 'machineId' | 'hooks'>
+type RepairOptions = Pick<DoctorOptions, 'host' | 'machineId' | 'hooks'>
 
-/** @returns why a remedy failed; what is mended shows in the next look */
-export async function mend(
+/** @returns why a repair failed; what is fixed shows in the next look */
+export async function applyRepairs(
   context: MachineContext,
-  remedies: readonly Remedy[],
-  options: MendOptions,
-): Promise<ReadonlyMap<Remedy, SkillsctlError>> {
-  const failed = new Map<Remedy, SkillsctlError>()
-  for (const remedy of remedies) {
+  repairs: readonly Repair[],
+  options: RepairOptions,
+): Promise<ReadonlyMap<Repair, SkillsctlError>> {
+  const failed = new Map<Repair, SkillsctlError>()
+  for (const repair of repairs) {
     try {
-      await MENDING[remedy](context, options)
+      await REPAIR[repair](context, options)
     } catch (error) {
       if (!isError(error)) throw error
-      failed.set(remedy, error)
+      failed.set(repair, error)
     }
   }
   return failed
 }
 
-const MENDING: Readonly<Record<Remedy, (context: MachineContext, options: MendOptions) => Promise<void>>> = {
-  permissions: mendPermissions,
-  identity: mendIdentity,
-  current: mendCurrent,
-  ledger: mendLedgers,
-  root: mendRoots,
+const REPAIR: Readonly<Record<Repair, (context: MachineContext, options: RepairOptions) => Promise<void>>> = {
+  permissions: repairPermissions,
+  identity: repairIdentity,
+  current: repairCurrent,
+  ledger: repairLedgers,
+  root: repairRoots,
   surface: showAgain,
-  hook: mendHooks,
+  hook: repairHooks,
   leftovers: async (context) => {
     await finishInterrupted(await openMachine(context))
   },
 }
 
 /** What others may do is taken away, nothing else. */
-async function mendPermissions({ layout }: MachineContext): Promise<void> {
+async function repairPermissions({ layout }: MachineContext): Promise<void> {
   for (const path of Object.values(layout)) {
     const info = onDiskNow(path, () => statSync(path, { throwIfNoEntry: false }))
     if (info?.isDirectory() === true && path !== layout.current)
@@ -61,7 +61,7 @@ async function mendPermissions({ layout }: MachineContext): Promise<void> {
 }
 
 /** A home that was copied gets an id of its own; one that is older than this note only gets the note. */
-async function mendIdentity({ layout }: MachineContext, { machineId }: MendOptions): Promise<void> {
+async function repairIdentity({ layout }: MachineContext, { machineId }: RepairOptions): Promise<void> {
   await createHome(layout)
   await withLock(layout.lock, async () => {
     const config = await requireConfig(layout)
@@ -71,13 +71,13 @@ async function mendIdentity({ layout }: MachineContext, { machineId }: MendOptio
 }
 
 /** A pull heals from what is on disk before it asks anybody. */
-async function mendCurrent(context: MachineContext): Promise<void> {
+async function repairCurrent(context: MachineContext): Promise<void> {
   const { problem } = await pull(context)
   if (problem !== undefined) throw problem
 }
 
 /** What is ours is looked for in the root, which is there before. */
-async function mendLedgers({ layout, now }: MachineContext, { host }: MendOptions): Promise<void> {
+async function repairLedgers({ layout, now }: MachineContext, { host }: RepairOptions): Promise<void> {
   await makeRoots(layout, host)
   const problem = await withLock(layout.lock, async () => {
     const problems: SkillsctlError[] = []
@@ -109,20 +109,20 @@ async function isDamaged(read: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function mendRoots({ layout, now }: MachineContext, { host }: MendOptions): Promise<void> {
+async function repairRoots({ layout, now }: MachineContext, { host }: RepairOptions): Promise<void> {
   await makeRoots(layout, host)
   await showAgain({ layout, now })
 }
 
-async function makeRoots(layout: Layout, { person }: MendOptions['host']): Promise<void> {
+async function makeRoots(layout: Layout, { user }: RepairOptions['host']): Promise<void> {
   for (const { root } of surfacesOf(await requireConfig(layout))) {
-    if (root === undefined || !isSafeToMake(root, person.directory)) continue
+    if (root === undefined || !isSafeToMake(root, user.directory)) continue
     onDiskNow(root, () => mkdirSync(root, { recursive: true }))
   }
 }
 
 /** Where one is needed, or there is an old one. */
-async function mendHooks({ layout }: MachineContext, { hooks }: MendOptions): Promise<void> {
+async function repairHooks({ layout }: MachineContext, { hooks }: RepairOptions): Promise<void> {
   for (const { name, root, switch: moves } of surfacesOf(await requireConfig(layout))) {
     const { is } = root === undefined ? { is: 'unsupported' } : await hooks.find(name)
     if (is === 'other' || (is === 'none' && moves === 'session')) await hooks.install(name)

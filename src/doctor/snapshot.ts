@@ -7,17 +7,17 @@ import type { Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease, type Installed, readInstalled } from '../home/releases.ts'
 import type { MachineState } from '../home/state.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
+import { type EntryState, entryState } from '../surfaces/entry-state.ts'
 import type { Host } from '../surfaces/host.ts'
 import { sessionsOn } from '../surfaces/lease.ts'
 import { EMPTY, type Ledger, ledgerNames, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 import { entriesShown } from '../surfaces/show.ts'
-import { type Standing, standingOf } from '../surfaces/standing.ts'
 import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
-import type { HookStanding } from './hook.ts'
+import type { HookState } from './hook.ts'
 import { type PlaceState, placeState } from './place.ts'
 
-export interface Patient {
+export interface Snapshot {
   readonly layout: Layout
   readonly config: MachineConfig
   readonly state: MachineState
@@ -27,20 +27,20 @@ export interface Patient {
   /** What the operating system calls this machine. */
   readonly machineId: string | undefined
   /** By surface. */
-  readonly hooks: ReadonlyMap<string, HookStanding>
+  readonly hooks: ReadonlyMap<string, HookState>
   readonly current: Installed | undefined
-  readonly surfaces: readonly Examined[]
+  readonly surfaces: readonly SurfaceSnapshot[]
   /** Ledgers that cannot be read of surfaces that were removed, which say what may still be read on them. */
-  readonly strays: readonly Stray[]
+  readonly orphanedLedgers: readonly OrphanedLedger[]
 }
 
-export interface Stray {
+export interface OrphanedLedger {
   readonly name: string
   readonly problem: SkillsctlError
 }
 
 /** A surface and what became of it. */
-export interface Examined {
+export interface SurfaceSnapshot {
   readonly surface: Surface
   /** That read it now. */
   readonly sessions: number
@@ -58,34 +58,36 @@ export interface Examined {
   /** What should be there, of the release that it shows. */
   readonly entries: ReadonlyMap<string, SurfaceEntry>
   /** By place, of what should be there. */
-  readonly standings: ReadonlyMap<string, Standing>
+  readonly states: ReadonlyMap<string, EntryState>
   readonly reading: Reading
   readonly verdicts: readonly Verdict[]
 }
 
-export async function examine(patient: Omit<Patient, 'surfaces' | 'strays' | 'current'>): Promise<Patient> {
-  const { layout, config, host, now } = patient
+export async function takeSnapshot(
+  snapshot: Omit<Snapshot, 'surfaces' | 'orphanedLedgers' | 'current'>,
+): Promise<Snapshot> {
+  const { layout, config, host, now } = snapshot
   const surfaces = surfacesOf(config)
-  const examined: Examined[] = []
-  for (const surface of surfaces) examined.push(await examineSurface(layout, surface, surfaces, host, now))
-  const strays = await straysIn(layout, [...surfaces, ...oddSurfacesOf(config)])
-  return { ...patient, current: currentRelease(layout), surfaces: examined, strays }
+  const all: SurfaceSnapshot[] = []
+  for (const surface of surfaces) all.push(await snapshotOf(layout, surface, surfaces, host, now))
+  const orphanedLedgers = await orphanedLedgersIn(layout, [...surfaces, ...oddSurfacesOf(config)])
+  return { ...snapshot, current: currentRelease(layout), surfaces: all, orphanedLedgers }
 }
 
-async function straysIn(
+async function orphanedLedgersIn(
   layout: Layout,
   known: readonly { readonly name: string | undefined }[],
-): Promise<Stray[]> {
-  const strays: Stray[] = []
+): Promise<OrphanedLedger[]> {
+  const orphanedLedgers: OrphanedLedger[] = []
   // Of a directory of the home that cannot be read it is said where the home is looked at.
   const names = await orWhyNot(() => ledgerNames(layout))
   for (const name of isError(names) ? [] : names) {
     const read = known.some((one) => one.name === name)
       ? undefined
       : await orWhyNot(() => readLedger(layout, name))
-    if (isError(read)) strays.push({ name, problem: read })
+    if (isError(read)) orphanedLedgers.push({ name, problem: read })
   }
-  return strays
+  return orphanedLedgers
 }
 
 async function orWhyNot<T>(work: () => T | Promise<T>): Promise<T | SkillsctlError> {
@@ -97,13 +99,13 @@ async function orWhyNot<T>(work: () => T | Promise<T>): Promise<T | SkillsctlErr
   }
 }
 
-async function examineSurface(
+async function snapshotOf(
   layout: Layout,
   surface: Surface,
   surfaces: readonly Surface[],
   host: Host,
   now: number,
-): Promise<Examined> {
+): Promise<SurfaceSnapshot> {
   const { root: path, name } = surface
   const read = await orWhyNot(() => readLedger(layout, name))
   const ledger = isError(read) ? EMPTY : read
@@ -117,7 +119,7 @@ async function examineSurface(
   const nothing = {
     blocked: new Map(),
     entries: new Map(),
-    standings: new Map(),
+    states: new Map(),
     verdicts: [],
     reading: NO_READING,
   }
@@ -126,19 +128,19 @@ async function examineSurface(
   if (release === undefined || root.is !== 'directory') return { ...base, root, ...nothing }
   const rooted = { ...surface, root: path }
   const entries = await entriesShown(surface, release)
-  const standings = new Map(
+  const states = new Map(
     [...entries].map(([place, entry]) => [
       place,
-      standingOf(layout, path, place, ledger.entries.get(place), entry),
+      entryState(layout, path, place, ledger.entries.get(place), entry),
     ]),
   )
   const reading = readSurface(rooted, surfaces, host)
-  const verdicts = [...standings].map(([place, standing]) => judge(rooted, place, standing, reading))
+  const verdicts = [...states].map(([place, state]) => judge(rooted, place, state, reading))
   const blocked = blockedFolders(rooted)
-  return { ...base, root, blocked, entries, standings, reading, verdicts }
+  return { ...base, root, blocked, entries, states, reading, verdicts }
 }
 
-function blockedFolders({ root, folders }: Surface & { readonly root: string }): Examined['blocked'] {
+function blockedFolders({ root, folders }: Surface & { readonly root: string }): SurfaceSnapshot['blocked'] {
   return new Map(
     folders.flatMap((folder) => {
       const is = placeState(join(root, folder))

@@ -7,7 +7,7 @@ import { type Ran, run, type Site } from '../support/cli.ts'
 /** Path below the home directory (or absolute) → text, or where a link leads (below the home directory, too). */
 export type Tree = Readonly<Record<string, string | { readonly link: string }>>
 
-export class Person {
+export class TestUser {
   readonly home: string
   readonly project: string
   /** Outside their home: what was made there goes with the person. */
@@ -18,13 +18,13 @@ export class Person {
     this.project = join(home, 'work', 'project')
   }
 
-  static async create(files: Tree = {}): Promise<Person> {
-    const person = new Person(
+  static async create(files: Tree = {}): Promise<TestUser> {
+    const user = new TestUser(
       join(await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-agents-')), 'Jürgen O’Neil'),
     )
-    await mkdir(person.project, { recursive: true })
-    await person.write(files)
-    return person
+    await mkdir(user.project, { recursive: true })
+    await user.write(files)
+    return user
   }
 
   async write(files: Tree): Promise<void> {

@@ -9,7 +9,7 @@ import { driftOfCopy, isOurCopy } from './copy.ts'
 import type { OwnEntry } from './ledger.ts'
 import { isOurLink } from './link.ts'
 
-export interface Standing {
+export interface EntryState {
   readonly is: 'ours' | 'missing' | 'taken'
   /** Of a copy: what somebody changed in it. */
   readonly edits: readonly Drift[]
@@ -19,13 +19,13 @@ export interface Standing {
  * @param own what the ledger says; undefined when nothing of ours should be there
  * @param entry what it was made of, where that is known
  */
-export function standingOf(
+export function entryState(
   layout: Layout,
   root: string,
   place: string,
   own: OwnEntry | undefined,
   entry: SurfaceEntry | undefined,
-): Standing {
+): EntryState {
   try {
     const path = join(root, place)
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return { is: 'missing', edits: [] }
