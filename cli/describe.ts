@@ -93,6 +93,7 @@ export function releaseLines(entries: readonly ReleaseEntry[]): string[] {
       release.publishedAt,
       formatBytes(archive.size).padStart(8),
       changeSummary(changes),
+      ...(release.author === undefined ? [] : [`by ${release.author}`]),
     ].join('  '),
   )
 }

@@ -1,4 +1,6 @@
 /** `doctor` and `why`: from arguments to a flow, from its report to lines. */
+
+import type { Release } from '../../src/core/channel.ts'
 import { isError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
@@ -104,13 +106,28 @@ export function whyLines(report: WhyReport, now: number): string[] {
   ]
 }
 
-function originLines({ commit, committedAt, lastChange, edited, digest }: Active): string[] {
-  const from = `  from commit ${commit.slice(0, 12)} of ${committedAt}, digest ${digest}`
-  const change =
-    lastChange === undefined
-      ? '  author: not known here; run this inside a clone that has the commit'
-      : `  last changed by ${lastChange.author} in ${lastChange.commit.slice(0, 12)}, ${lastChange.committedAt}`
-  return [from, change, ...(edited.length === 0 ? [] : [`  edited on this machine: ${edited.join(', ')}`])]
+function originLines(active: Active): string[] {
+  const { edited, digest } = active
+  return [
+    `  from ${commitText(active)}, digest ${digest}`,
+    `  ${changeText(active)}`,
+    ...(edited.length === 0 ? [] : [`  edited on this machine: ${edited.join(', ')}`]),
+  ]
+}
+
+/** The very commit where a clone knows it, else the release: its commit may be one of several. */
+function changeText({ lastChange, cameWith }: Active): string {
+  if (lastChange !== undefined) return `last changed in ${commitText(lastChange)}`
+  if (cameWith !== undefined) return `came with ${cameWith.version}, ${commitText(cameWith)}`
+  return 'came with a release before those that this machine knows; a clone that has the commit tells more'
+}
+
+function commitText({
+  commit,
+  committedAt,
+  author,
+}: Pick<Release, 'commit' | 'committedAt' | 'author'>): string {
+  return `commit ${commit.slice(0, 12)} of ${committedAt}${author === undefined ? '' : `, by ${author}`}`
 }
 
 function onSurface(

@@ -1,6 +1,7 @@
 /** Questions to a real git: what a commit holds, and how two commits relate. */
 import { execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
+import { cleanAuthor } from '../core/author.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { errnoOf } from '../disk/fault.ts'
@@ -14,6 +15,8 @@ export interface Commit {
   readonly hash: string
   /** Committer date, UTC, `YYYY-MM-DDTHH:MM:SSZ`. */
   readonly committedAt: string
+  /** Name of the author, fit to be shown. */
+  readonly author: string | undefined
 }
 
 export interface TreeEntry {
@@ -28,6 +31,14 @@ export type Relation = 'same' | 'descendant' | 'ancestor' | 'diverged' | 'unknow
 
 /** What git reads must not depend on who asks: no replacements, no lazy locks, no translated text. */
 const ENVIRONMENT = { ...process.env, LC_ALL: 'C', GIT_NO_REPLACE_OBJECTS: '1', GIT_OPTIONAL_LOCKS: '0' }
+
+/** The author as the commit has it, mapped or encoded in no other way: what is published is the same in every clone. */
+const DESCRIBED = ['--no-show-signature', '--encoding=UTF-8', '--format=%H%n%ct%n%an']
+
+function describedCommit(told: string): Commit {
+  const [hash = '', seconds, author = ''] = told.split('\n')
+  return { hash, committedAt: formatInstant(Number(seconds) * 1000), author: cleanAuthor(author) }
+}
 
 export class Git {
   readonly directory: string
@@ -52,18 +63,14 @@ export class Git {
         hint: 'name a branch, a tag or a hash of this repository; is there a commit yet?',
       })
     }
-    const seconds = Number(
-      await this.text(['show', '-s', '--format=%ct', '--no-show-signature', hash.trim()]),
-    )
-    return { hash: hash.trim(), committedAt: formatInstant(seconds * 1000) }
+    return describedCommit(await this.text(['show', '-s', ...DESCRIBED, hash.trim()]))
   }
 
   /** The newest commit up to this one that changed something at a path, or undefined when this clone cannot tell. */
-  async lastChange(commit: string, path: string): Promise<(Commit & { author: string }) | undefined> {
-    const format = ['-1', '--no-show-signature', '--format=%H%n%ct%n%an']
-    const told = await this.try(['log', ...format, '--end-of-options', commit, '--', `:(top,literal)${path}`])
-    const [hash = '', seconds, author = ''] = told?.trimEnd().split('\n') ?? []
-    return hash === '' ? undefined : { hash, committedAt: formatInstant(Number(seconds) * 1000), author }
+  async lastChange(commit: string, path: string): Promise<Commit | undefined> {
+    const where = ['--end-of-options', commit, '--', `:(top,literal)${path}`]
+    const told = await this.try(['log', '-1', ...DESCRIBED, ...where])
+    return told === undefined || told === '' ? undefined : describedCommit(told)
   }
 
   /** Content of a file at a commit, or undefined when it is not there. */

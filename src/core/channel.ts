@@ -2,6 +2,7 @@
  * What a channel says: its head, where the bytes are, and its history (SPEC.md, "Channel heads").
  * These values live in the signed `custom` of one TUF target, so they are read only after verification.
  */
+import { parseAuthor } from './author.ts'
 import type { JsonObject } from './canonical.ts'
 import { type Changes, parseChanges } from './changes.ts'
 import { SkillsctlError } from './errors.ts'
@@ -28,6 +29,8 @@ export interface Release {
   readonly commit: string
   readonly committedAt: string
   readonly publishedAt: string
+  /** Who wrote the commit, by name; undefined where nobody said so. */
+  readonly author?: string | undefined
 }
 
 export interface ArchiveRef {
@@ -195,6 +198,7 @@ function parseEntry(value: unknown, subject: string): ReleaseEntry {
       commit: string(release['commit'], `${subject}.release.commit`, COMMIT),
       committedAt: instant(release['committedAt'], `${subject}.release.committedAt`),
       publishedAt: instant(release['publishedAt'], `${subject}.release.publishedAt`),
+      author: optional(release['author'], `${subject}.release.author`, parseAuthor),
     },
     archive: {
       ...archive,

@@ -13,12 +13,12 @@ export const LONGEST_NAME = 255
 
 const RESERVED_ON_WINDOWS = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)/i
 const FORBIDDEN_ON_WINDOWS = /[<>:"|?*]/
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+export const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 /** HFS+ ignores these when it compares names; several also reorder text to mislead a reader. */
-const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
+export const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
 /** Nearly every name; what is costly for the others is not asked of these. */
 const ASCII = /^[\u0020-\u007e]*$/
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+export const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 /** Nearly every path, short and of harmless characters; a dot neither begins nor ends a name. */
 const PLAIN = /^(?=.{1,255}$)[\w-]+(?:\.+[\w-]+)*(?:\/[\w-]+(?:\.+[\w-]+)*)*$/

@@ -253,6 +253,8 @@ async function point(
           commit: source.hash,
           committedAt: source.committedAt,
           publishedAt: formatInstant(context.clock()),
+          // What a working tree holds is not what the author of its commit wrote.
+          author: options.workingTree === true ? undefined : source.author,
         },
         archive,
         changes: shortenChanges(same ? changes : await changesSince(context, options, head, packed)),

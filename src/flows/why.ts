@@ -1,15 +1,19 @@
 /** `skillsctl why <skill>`: which bytes of it are active, where from, since when, and whether agents see them. */
-import type { Git } from '../archive/git.ts'
+import type { Commit, Git } from '../archive/git.ts'
+import { type ChannelHead, parseChannel, type Release } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
+import { originOf } from '../core/origin.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
 import { type Snapshot, type SurfaceSnapshot, takeSnapshot } from '../doctor/snapshot.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
+import { trustCache } from '../home/trust-cache.ts'
 import type { EntryState } from '../surfaces/entry-state.ts'
 import type { Host } from '../surfaces/host.ts'
 import type { Verdict } from '../surfaces/verdict.ts'
 import { sha256Hex } from '../trust/digest.ts'
+import { knownHead } from './known-head.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 
 export interface WhyReport {
@@ -30,10 +34,12 @@ export interface Active {
   readonly digest: string
   readonly commit: string
   readonly committedAt: string
+  /** Who wrote that commit, if the channel says so; it may have changed something else. */
+  readonly author: string | undefined
+  /** The release with which these bytes came to the channel; undefined for longer ago than this machine knows. */
+  readonly cameWith: Release | undefined
   /** The commit that changed it last; undefined where no clone can tell. */
-  readonly lastChange:
-    | { readonly commit: string; readonly committedAt: string; readonly author: string }
-    | undefined
+  readonly lastChange: (Omit<Commit, 'hash'> & { readonly commit: string }) | undefined
   /** Paths below the release, or below the root of the surface. */
   readonly edited: readonly string[]
 }
@@ -51,7 +57,7 @@ export interface WhyOnSurface {
 
 export interface WhyOptions {
   readonly host: Host
-  /** The clone that we are in, if we are in one: the author is known to git only. */
+  /** The clone that we are in, if we are in one: git knows the very commit. */
   readonly git: Git | undefined
 }
 
@@ -73,14 +79,15 @@ export async function why(
   const place = find(wanted, [...inCurrent.keys(), ...onSurfaces])
   if (place === undefined) throw nowhere(snapshot, wanted, [...inCurrent.keys(), ...onSurfaces])
   const entry = inCurrent.get(place)
+  const sources = { head: await knownHead(trustCache(layout), parseChannel(config.channel)), git }
   const surfaces: WhyOnSurface[] = []
   for (const surfaceSnapshot of snapshot.surfaces)
-    surfaces.push(await onSurface(snapshot, surfaceSnapshot, place, git))
+    surfaces.push(await onSurface(snapshot, surfaceSnapshot, place, sources))
   return {
     place,
     channel: config.channel,
     pinned: state.pin !== undefined,
-    current: current && entry && (await active(current, entry, editsIn(snapshot, current, entry), git)),
+    current: current && entry && (await active(current, entry, editsIn(snapshot, current, entry), sources)),
     surfaces,
     checkedAt: state.checkedAt,
     signedAt: state.signedAt,
@@ -101,7 +108,7 @@ async function onSurface(
   snapshot: Snapshot,
   { surface, ledger, pointer, entries, states, verdicts }: SurfaceSnapshot,
   place: string,
-  git: Git | undefined,
+  sources: Sources,
 ): Promise<WhyOnSurface> {
   const entry = entries.get(place)
   const release = ledger.entries.get(place)?.release ?? pointer
@@ -111,7 +118,7 @@ async function onSurface(
   const known = { surface: surface.name, is, verdict, shows: shownBy(snapshot, ledger) }
   if (is !== 'ours' || entry === undefined || installed === undefined) return { ...known, active: undefined }
   const edits = surface.by === 'copy' ? copied : editsIn(snapshot, installed, entry)
-  return { ...known, active: await active(installed, entry, edits, git) }
+  return { ...known, active: await active(installed, entry, edits, sources) }
 }
 
 function shownBy({ layout }: Snapshot, { shows }: SurfaceSnapshot['ledger']): WhyOnSurface['shows'] {
@@ -125,11 +132,17 @@ function editsIn({ layout }: Snapshot, installed: Installed, { source }: Surface
   return drift.filter(({ path }) => path === source || path.startsWith(`${source}/`))
 }
 
+/** Who knows where bytes come from. */
+interface Sources {
+  readonly head: ChannelHead | undefined
+  readonly git: Git | undefined
+}
+
 async function active(
-  { version, content }: Installed,
+  { version, manifest, content }: Installed,
   { digest, source }: SurfaceEntry,
   edits: readonly Drift[],
-  git: Git | undefined,
+  { head, git }: Sources,
 ): Promise<Active> {
   const { commit, committedAt } = content.source
   const change = await git?.lastChange(commit, source)
@@ -138,6 +151,7 @@ async function active(
     digest,
     commit,
     committedAt,
+    ...originOf(head, manifest, source),
     lastChange: change && { commit: change.hash, committedAt: change.committedAt, author: change.author },
     edited: edits.map(({ path }) => path),
   }

@@ -28,7 +28,30 @@ describe('a commit', () => {
   test('is found by any name that git has for it, with its date in UTC', async () => {
     await repository.run('tag', '-a', 'v1', '-m', 'annotated', first)
     for (const name of [first, first.slice(0, 8), 'main~1', 'v1'])
-      expect(await git.commit(name)).toEqual({ hash: first, committedAt: '2026-11-21T01:30:00Z' })
+      expect(await git.commit(name)).toEqual({
+        hash: first,
+        committedAt: '2026-11-21T01:30:00Z',
+        author: 'Test Author',
+      })
+  })
+
+  test('has the author that it names itself, whatever this clone maps, encodes or prefers', async () => {
+    const clone = await repository.clone()
+    await clone.write('.mailmap', 'Somebody Else <author@example.org>\n')
+    await clone.run('config', 'log.mailmap', 'true')
+    await clone.run('config', 'i18n.logOutputEncoding', 'latin1')
+    const name = `Zoë \u202e\u001b[31mÅngström\u{e0041} ${'x'.repeat(10_000)}`
+    await clone.run(
+      'commit',
+      '--quiet',
+      '--allow-empty',
+      '--message=m',
+      `--author=${name} <author@example.org>`,
+    )
+    const { author = '' } = await new Git(clone.directory).commit('HEAD')
+    expect(author).toMatch(/^Zoë \[31mÅngström x{80,}$/)
+    expect(author).toHaveLength(100)
+    await clone.dispose()
   })
 
   test.each(['nowhere', '--all', 'main:b', '', '0'.repeat(40)])('%j is absent', async (name) => {

@@ -95,13 +95,22 @@ describe('doctor', () => {
     expect(exit).toBe(0)
     const [first, from, by, surface, verified, ...rest] = stdout.split('\n')
     expect(first).toMatch(/^skills\/review: 2026\.01\.12-[0-9a-f]{7} on canary$/)
-    expect(from).toMatch(/^ {2}from commit [0-9a-f]{12} of 2026-01-12T09:00:00Z, digest [0-9a-f]{16}$/)
-    expect(by).toMatch(/^ {2}last changed by Ada in [0-9a-f]{12}, 2026-01-12T09:00:00Z$/)
+    expect(from).toMatch(
+      /^ {2}from commit [0-9a-f]{12} of 2026-01-12T09:00:00Z, by Ada, digest [0-9a-f]{16}$/,
+    )
+    expect(by).toMatch(/^ {2}last changed in commit [0-9a-f]{12} of 2026-01-12T09:00:00Z, by Ada$/)
     expect(surface).toMatch(
       /^ {2}claude-code: the same bytes, shown with 2026\.01\.12-[0-9a-f]{7} since 2\S+Z, not edited; visible to Claude Code$/,
     )
     expect(verified).toMatch(/^ {2}verified .+ ago, signed 2\S+Z$/)
     expect(rest).toEqual([''])
+    const machine = await site.run(['why', 'review', '--home', site.home('home')], { cwd: at('.') }, runHere)
+    expect(machine.stdout.split('\n').slice(1, 3)).toEqual([
+      from,
+      expect.stringMatching(
+        /^ {2}came with 2026\.01\.12-\w{7}, commit \w{12} of 2026-01-12T09:00:00Z, by Ada$/,
+      ),
+    ])
   })
 
   it('does not say of what is not there, or not ours, that it is active', async () => {

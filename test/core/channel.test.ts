@@ -195,6 +195,14 @@ describe('reading a head', () => {
     expect(read({})().entry).toEqual(release(7))
   })
 
+  test('knows the author of each release that has one, now and once it is history', () => {
+    const publisher = new Publisher()
+    const named = { ...release(1), release: { ...release(1).release, author: 'Ada' } }
+    for (const entry of [release(0), named, release(2)]) publisher.publish(entry)
+    expect(publisher.chain().map(({ release }) => release.author)).toEqual([undefined, 'Ada', undefined])
+    expect(canonicalJson(publisher.custom).match(/author/g)).toHaveLength(1)
+  })
+
   test('stops at a requirement that it does not know, whatever else it says', () => {
     const unsupported = expect.objectContaining({ code: 'unsupported', found: 'requires zstd' })
     expect(read({ requires: ['zstd'] })).toThrow(unsupported)
@@ -210,6 +218,8 @@ describe('reading a head', () => {
     ['a version that is a path', { release: { ...release(7).release, version: '../x' } }],
     ['an abbreviated commit', { release: { ...release(7).release, commit: 'abc' } }],
     ['a time that never is', { release: { ...release(7).release, committedAt: '2026-13-01T00:00:00Z' } }],
+    ['an author who steers terminals', { release: { ...release(7).release, author: 'A\u001b[2J' } }],
+    ['an author of 10 kB', { release: { ...release(7).release, author: 'A'.repeat(10_240) } }],
     ['a history that is no list', { history: {} }],
     ['a history with a hole', { history: [null] }],
     ['requirements that are no list', { requires: 'none' }],

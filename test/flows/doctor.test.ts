@@ -1,5 +1,5 @@
 /** What doctor fixes by a pull, and `why`: with a repository behind the machine. */
-import { chmod, truncate, unlink, writeFile } from 'node:fs/promises'
+import { chmod, readFile, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Git } from '../../src/archive/git.ts'
@@ -113,6 +113,36 @@ describe('why', () => {
     const elsewhere = new Git(await temporaryDirectory())
     for (const git of [undefined, elsewhere])
       expect((await why(machine.context, 'review', { host, git })).current?.lastChange).toBeUndefined()
+  })
+
+  it('says without a clone who wrote the release, and with which one a skill came', async () => {
+    const { team, machine, host } = await scene()
+    const commit = await team.commit({ 'skills/plan/SKILL.md': `${SKILL.replace('review', 'plan')}more\n` })
+    await team.publishStable()
+    await machine.pull()
+    const current = async (skill: string) =>
+      (await why(machine.context, skill, { host, git: undefined })).current
+    const author = 'Test Author'
+    const plan = await current('plan')
+    expect(plan).toMatchObject({ commit, author, cameWith: { commit, author }, lastChange: undefined })
+    const review = await current('review')
+    expect(review).toMatchObject({ commit, author, cameWith: { author } })
+    expect(review?.cameWith?.commit).not.toBe(commit)
+  })
+
+  it('says nothing of authors that the channel does not name, or names as no publisher would', async () => {
+    const { machine, host } = await scene()
+    const path = join(machine.layout.trust, 'stable.json')
+    const before = await readFile(path, 'utf8')
+    const originWith = async (author: string) => {
+      await writeFile(path, before.replace('"author":"Test Author",', author))
+      const { current } = await why(machine.context, 'review', { host, git: undefined })
+      return { author: current?.author, cameWith: current?.cameWith?.commit }
+    }
+    const { current } = await why(machine.context, 'review', { host, git: undefined })
+    expect(await originWith('')).toEqual({ author: undefined, cameWith: current?.commit })
+    for (const hostile of ['Ada\\u001b[2J', 'A'.repeat(10_240)])
+      expect(await originWith(`"author":"${hostile}",`)).toEqual({ author: undefined, cameWith: undefined })
   })
 
   it('suggests what may have been meant, and tells where it was', async () => {

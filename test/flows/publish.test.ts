@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { Git } from '../../src/archive/git.ts'
+import type { Channel } from '../../src/core/channel.ts'
 import { promote, publish, releases, revert } from '../../src/index.ts'
 import { metadataKey } from '../../src/trust/metadata.ts'
 import { fault, LyingStore } from '../support/lying-store.ts'
@@ -40,6 +41,21 @@ test('publishes a commit, names it by date and hash, and says what is new', asyn
     archive: { reused: false },
   })
   expect(await heads(team)).toEqual([commit])
+})
+
+test('says who wrote the commit, by name alone, and nothing of who edits a working tree', async () => {
+  const team = await createTeam()
+  await team.commit(SKILL)
+  await team.publish()
+  await team.publish({ channel: DRAFT, workingTree: true })
+  const authors = async (channel: Channel) =>
+    (await releases({ ...team.ci, channel, limit: 9, now: team.clock.now() })).map(
+      ({ release }) => release.author,
+    )
+  expect(await authors(CANARY)).toEqual(['Test Author'])
+  expect(await authors(DRAFT)).toEqual([undefined])
+  await promote(team.release, 'canary', STABLE, yes)
+  expect(await authors(STABLE)).toEqual(['Test Author'])
 })
 
 test('publishing the same commit again changes nothing and succeeds', async () => {

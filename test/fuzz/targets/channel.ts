@@ -20,6 +20,7 @@ const ENTRY: ReleaseEntry = {
     commit: 'abcdef0'.padEnd(40, '0'),
     committedAt: '2026-01-01T00:00:00Z',
     publishedAt: '2026-01-01T00:00:01Z',
+    author: 'Ada',
   },
   archive: { path: archiveKey('0'.repeat(64)), integrity: `sha256-${'A'.repeat(43)}=`, size: 1 },
   changes: { added: ['a'], removed: [], modified: ['b'], renamed: [['c', 'd']], more: 3 },
