@@ -9,6 +9,7 @@ import { build } from 'rolldown'
  * Anything else finds its own place.
  */
 const GROUPS = [
+  ['texts', /src\/core\/(?:lines|line-changes|merge-text|similarity|unified-diff)\.ts|node_modules\/diff\//],
   [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
