@@ -5,12 +5,14 @@
 
 /** Where git looks for a NUL. Bytes. */
 const BINARY_PROBE = 8000
+/** Nobody has written more by hand. Bytes. */
+const LARGEST_TEXT = 16 * 1024 * 1024
 /** Arguments of one call. */
 const PIECE = 8192
 
-/** Whether git would call this binary. */
-export function isBinary(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, BINARY_PROBE).includes(0)
+/** Whether this can be compared line by line: not what git would call binary, and not too much. */
+export function isText(bytes: Uint8Array): boolean {
+  return bytes.length <= LARGEST_TEXT && !bytes.subarray(0, BINARY_PROBE).includes(0)
 }
 
 /** Each with its LF; the last may lack it. */

@@ -3,10 +3,7 @@
  * person's to decide, so that nothing like a conflict marker is ever made.
  */
 import { changesOf, type LineChange } from './line-changes.ts'
-import { bytesOf, isBinary, linesOf } from './lines.ts'
-
-/** Nobody has written more by hand. Bytes. */
-const LARGEST_TEXT = 16 * 1024 * 1024
+import { bytesOf, isText, linesOf } from './lines.ts'
 
 /**
  * @param mine what the person made of `base` @param theirs what became of it elsewhere
@@ -14,7 +11,7 @@ const LARGEST_TEXT = 16 * 1024 * 1024
  *   much to compare
  */
 export function mergeText(base: Uint8Array, mine: Uint8Array, theirs: Uint8Array): Uint8Array | undefined {
-  if ([base, mine, theirs].some((bytes) => bytes.length > LARGEST_TEXT || isBinary(bytes))) return undefined
+  if (![base, mine, theirs].every(isText)) return undefined
   const [origin, left, right] = [linesOf(base), linesOf(mine), linesOf(theirs)]
   const ours = changesOf(origin, left)
   const others = ours && changesOf(origin, right)
