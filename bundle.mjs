@@ -9,7 +9,11 @@ import { build } from 'rolldown'
  * Anything else finds its own place.
  */
 const GROUPS = [
-  ['texts', /src\/core\/(?:lines|line-changes|merge-text|similarity|unified-diff)\.ts|node_modules\/diff\//],
+  [
+    'texts',
+    /src\/core\/(?:lines|line-changes|merge-text|similarity|unified-diff|file-diffs)\.ts|node_modules\/diff\//,
+  ],
+  ['diff', /src\/home\/(?:originals|edited-tree)\.ts|src\/flows\/(?:diff|release-sources)\.ts/],
   [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,

@@ -12,6 +12,8 @@ export interface Result {
   /** Undefined where stdout belongs to another program. */
   readonly data: object | undefined
   readonly text: readonly string[]
+  /** What another program reads in place of `text`: bytes as they are, of which some may steer a terminal. */
+  readonly raw?: Buffer | undefined
   readonly exit?: number
   /** A failure that the command reports beside its data. */
   readonly problem?: SkillsctlError | undefined
@@ -27,8 +29,7 @@ export class Output {
 
   constructor(globals: Globals) {
     this.globals = globals
-    const wantsColour = (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
-    this.colour = wantsColour && process.stderr.isTTY === true
+    this.colour = hasColours(process.stderr)
     this.draws =
       process.stderr.isTTY === true && process.env['TERM'] !== 'dumb' && !globals.quiet && !globals.json
   }
@@ -49,7 +50,7 @@ export class Output {
     process.stderr.write(`${this.paint('33', 'warning:')} ${visible(message)}\n`)
   }
 
-  result({ data, text, problem, exit = 0 }: Result): void {
+  result({ data, text, raw, problem, exit = 0 }: Result): void {
     this.clear()
     if (this.globals.json) {
       if (data === undefined && problem === undefined) return
@@ -57,7 +58,10 @@ export class Output {
       process.stdout.write(`${JSON.stringify({ ...data, ...failure }, null, 2)}\n`)
       return
     }
-    if (!this.globals.quiet) for (const line of text) process.stdout.write(`${line}\n`)
+    if (!this.globals.quiet) {
+      if (raw !== undefined && process.stdout.isTTY !== true) process.stdout.write(raw)
+      else for (const line of text) process.stdout.write(`${line}\n`)
+    }
     // Quiet and no failure (--best-effort): a cron job that has nothing to tell sends no mail.
     if (problem !== undefined && !(this.globals.quiet && exit === 0)) this.describe(problem)
   }
@@ -79,7 +83,7 @@ export class Output {
   }
 
   private paint(code: string, text: string): string {
-    return this.colour ? `\u001b[${code}m${text}\u001b[0m` : text
+    return this.colour ? inColour(code, text) : text
   }
 
   private draw(text: string): void {
@@ -91,6 +95,16 @@ export class Output {
     if (this.drawn) process.stderr.write('\r\u001b[K')
     this.drawn = false
   }
+}
+
+/** Whether what is written there may be coloured: on a terminal that can, for a person who has nothing against it. */
+export function hasColours({ isTTY }: NodeJS.WriteStream): boolean {
+  return isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
+}
+
+/** @param code of a colour in ECMA-48 */
+export function inColour(code: string, text: string): string {
+  return `\u001b[${code}m${text}\u001b[0m`
 }
 
 /** Characters. */

@@ -114,6 +114,7 @@ function machineCommands(program: Command): void {
   define(program, 'verify', 're-hash the installed release', async () => (await load()).verify)
     .option('--repair', 'set local edits aside and restore the release')
     .addHelpText('after', examples('skillsctl verify', 'skillsctl verify --repair'))
+  diffCommand(program)
   const health = () => import('./commands/doctor.ts')
   define(
     program,
@@ -139,6 +140,32 @@ function machineCommands(program: Command): void {
   sessionCommands(program)
   exportCommand(program)
   runCommands(program)
+}
+
+function diffCommand(program: Command): void {
+  define(
+    program,
+    'diff [what...]',
+    'what was edited here, or what differs between releases',
+    async () => (await import('./commands/diff.ts')).diff,
+  )
+    .option('--against <release>', 'hold the edits against this version or channel')
+    .option('--skill <name>', 'only this skill, between two releases')
+    .option('--stat', 'count lines instead of showing them')
+    .option('--name-only', 'only name the files')
+    .option('--exit-code', 'exit 3 when something differs')
+    .addHelpText(
+      'after',
+      `
+What to compare: nothing or a skill, for the edits on this machine; two versions,
+commits or channels, for what differs between them. A pipe gets the bytes as they
+are, for git apply; on a terminal, control characters are shown as \\u001b.
+${examples(
+  'skillsctl diff quarterback',
+  'skillsctl diff --against canary --stat',
+  'skillsctl diff 2026.11.20-3f2a9c1 stable --skill quarterback',
+)}`,
+    )
 }
 
 function exportCommand(program: Command): void {

@@ -11,6 +11,7 @@ export { adopt } from './flows/adopt.ts'
 export type { ChannelReport, Confirm } from './flows/channel.ts'
 // Machine side.
 export { followChannel } from './flows/channel.ts'
+export { type DiffReport, type DiffRequest, diff } from './flows/diff.ts'
 export { type DoctorReport, doctor } from './flows/doctor.ts'
 export { type ExportReport, exportSkills } from './flows/export.ts'
 // Publishing side.

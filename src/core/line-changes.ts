@@ -2,7 +2,7 @@
  * What became of the lines of a text: a shortest edit script, its changes moved to where git would show them. Of the many
  * shortest scripts of a text with repeated lines, merging depends on which one is taken (test/edits/merge-text.test.ts).
  */
-import { diffArrays } from 'diff'
+import { diffArrays } from 'diff/lib/diff/array.js'
 
 /** Lines `[from, to)` became lines `[start, end)`. One of both may be empty. */
 export interface LineChange {
@@ -12,8 +12,8 @@ export interface LineChange {
   readonly end: number
 }
 
-/** The cost grows with the square of it: about a second. Lines that only one side has don't count. */
-const MOST_MOVED_LINES = 1000
+/** The cost grows with the square of it: a quarter of a second here. Lines that only one side has don't count. */
+const MOST_MOVED_LINES = 500
 
 /** In order, no two of them adjacent; undefined when finding out would take too long. */
 export function changesOf(before: readonly string[], after: readonly string[]): LineChange[] | undefined {

@@ -35,7 +35,14 @@ export function bytesOf(lines: readonly string[]): Uint8Array {
   return bytes
 }
 
-function byteString(bytes: Uint8Array): string {
+/** Of a text, in UTF-8; of half a character, what stands for one that is none. */
+export function utf8Of(text: string): Uint8Array {
+  const whole = encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))
+  return bytesOf([whole.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))])
+}
+
+/** One code unit a byte. */
+export function byteString(bytes: Uint8Array): string {
   const pieces: string[] = []
   for (let start = 0; start < bytes.length; start += PIECE)
     pieces.push(String.fromCharCode(...bytes.subarray(start, start + PIECE)))

@@ -3,7 +3,7 @@
  * so that whatever a file holds is passed on as it is; whoever prints them on a terminal takes care of that.
  */
 import { changesOf, type LineChange } from './line-changes.ts'
-import { isText, linesOf } from './lines.ts'
+import { byteString, isText, linesOf, utf8Of } from './lines.ts'
 
 export interface FileVersion {
   readonly path: string
@@ -151,13 +151,5 @@ const ESCAPES: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '"
 function quoted(name: string): string {
   const octal = (character: string): string => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`
   const escaped = name.replace(/[\u0000-\u001f\u007f"\\]/g, (one) => ESCAPES[one] ?? octal(one))
-  return utf8(escaped === name ? name : `"${escaped}"`)
-}
-
-/** A name as its bytes. */
-function utf8(text: string): string {
-  const whole = text.replace(/\p{Surrogate}/gu, '\ufffd')
-  return encodeURIComponent(whole).replace(/%(..)/g, (_, hex) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  )
+  return byteString(utf8Of(escaped === name ? name : `"${escaped}"`))
 }

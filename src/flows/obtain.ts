@@ -65,12 +65,26 @@ export async function obtain(
   await area.clear()
   // It is a copy of what runs, and no bundle leads from there.
   await dropStandby(layout, area)
-  const [archive, manifest] = await step('fetch', () =>
-    together(fetchArchive(store, wanted, area, step), readManifest(store, layout, wanted, shortcut)),
+  const manifest = await fetchTree(store, wanted, area, step, () =>
+    readManifest(store, layout, wanted, shortcut),
   )
-  await step('unpack', () => unpack(archive, manifest, area))
   await step('sync', () => syncRelease(area.tree, manifest.content.files))
   return staged(manifest, area)
+}
+
+/** From the archive to a verified tree that is not synced yet. */
+export async function fetchTree(
+  store: ReadableStore,
+  wanted: Wanted,
+  area: StagingArea,
+  step: Steps,
+  manifestOf: () => Promise<VerifiedManifest> = () => fetchManifest(store, wanted),
+): Promise<VerifiedManifest> {
+  const [archive, manifest] = await step('fetch', () =>
+    together(fetchArchive(store, wanted, area, step), manifestOf()),
+  )
+  await step('unpack', () => unpack(archive, manifest, area))
+  return manifest
 }
 
 function staged({ content, bytes }: VerifiedManifest, area: StagingArea, stamps?: StatRecord): Staged {
