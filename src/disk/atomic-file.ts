@@ -1,7 +1,17 @@
 /** Files that are there whole or not at all: temporary sibling, fsync, rename, fsync of the directory. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
+import { errnoOf, onDisk, onDiskNow } from './fault.ts'
 
 export interface AtomicOptions {
   readonly mode?: number
@@ -41,6 +51,36 @@ export async function writeFileAtomic(
   })
 }
 
+/** As `writeFileAtomic`, for whoever has nothing else to do meanwhile: a turn of the event loop takes longer than a call. */
+export function writeFileAtomicNow(
+  path: string,
+  content: string | Uint8Array,
+  { mode = 0o644, via = dirname(path) }: AtomicOptions = {},
+): void {
+  onDiskNow(path, () => {
+    const temporary = join(via, temporaryName(basename(path)))
+    try {
+      withFile(openSync(temporary, 'wx', mode), (file) => {
+        writeFileSync(file, content)
+        fsyncSync(file)
+      })
+      renameSync(temporary, path)
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      throw error
+    }
+    syncDirectoryNow(dirname(path))
+  })
+}
+
+function withFile(file: number, work: (file: number) => void): void {
+  try {
+    work(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** Writes a new file and waits until it is on disk. @throws the system's error, EEXIST when it is there */
 export async function writeAndSync(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const file = await open(path, 'wx', mode)
@@ -58,10 +98,24 @@ export async function syncDirectory(path: string): Promise<void> {
   try {
     await directory.sync()
   } catch (error) {
-    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error
+    if (!knowsNoSync(error)) throw error
   } finally {
     await directory.close()
   }
+}
+
+export function syncDirectoryNow(path: string): void {
+  withFile(openSync(path, 'r'), (directory) => {
+    try {
+      fsyncSync(directory)
+    } catch (error) {
+      if (!knowsNoSync(error)) throw error
+    }
+  })
+}
+
+function knowsNoSync(error: unknown): boolean {
+  return errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOTSUP'
 }
 
 /**
@@ -78,18 +132,25 @@ export async function makeDirectory(path: string): Promise<boolean> {
 }
 
 /** Makes a directory and those above it that are missing. @throws the system's error */
-export async function makePath(path: string): Promise<void> {
+export function makePath(path: string): void {
   try {
-    await mkdir(path, { recursive: true })
+    mkdirSync(path, { recursive: true })
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
     // On a full disk Node says that there is no such directory: asked for one at a time, it says why.
-    await makePath(dirname(path))
-    await mkdir(path)
+    makePath(dirname(path))
+    mkdirSync(path)
   }
 }
 
 /** Content of a file, or undefined when it is not there. */
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
-  return onDisk(path, () => unlessAbsent(readFile(path), undefined))
+  return onDiskNow(path, () => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+      throw error
+    }
+  })
 }

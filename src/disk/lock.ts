@@ -2,11 +2,11 @@
  * A lock that is a file: created exclusively, recovered when its holder is gone. Held for moments only, never
  * over the network (DESIGN §4).
  */
-import { open, readFile, rm, stat } from 'node:fs/promises'
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SkillsctlError } from '../core/errors.ts'
 import { uniqueHex } from './atomic-file.ts'
-import { errnoOf, onDisk, unlessAbsent } from './fault.ts'
+import { errnoOf, onDisk, onDiskNow } from './fault.ts'
 import { isAlive, ownIdentity, parseIdentity } from './process-identity.ts'
 
 /** Waiters give up after this. Milliseconds. */
@@ -36,13 +36,13 @@ export async function withLock<T>(
   try {
     return await work()
   } finally {
-    await onDisk(path, () => release(path, content))
+    onDiskNow(path, () => release(path, content))
   }
 }
 
 /** For how long somebody has held the lock at `path`, in milliseconds; undefined when nobody does. */
-export async function heldFor(path: string): Promise<number | undefined> {
-  const held = await onDisk(path, () => read(path))
+export function heldFor(path: string): number | undefined {
+  const held = onDiskNow(path, () => read(path))
   return held === undefined || isAbandoned(held) ? undefined : held.age
 }
 
@@ -50,9 +50,9 @@ export async function heldFor(path: string): Promise<number | undefined> {
 const left = new Set<string>()
 
 /** Only our own: should another have judged us dead, its lock stays. */
-async function release(path: string, content: string): Promise<void> {
+function release(path: string, content: string): void {
   try {
-    if ((await read(path))?.content === content) await rm(path, { force: true })
+    if (read(path)?.content === content) rmSync(path, { force: true })
   } catch (error) {
     left.add(content)
     throw error
@@ -61,8 +61,8 @@ async function release(path: string, content: string): Promise<void> {
 
 async function acquire(path: string, content: string, patience: number): Promise<void> {
   for (let waited = 0; ; waited += POLL) {
-    if (await create(path, content)) return
-    const held = await read(path)
+    if (create(path, content)) return
+    const held = read(path)
     if (held === undefined) continue
     if (isAbandoned(held)) await clear(path, held.content)
     else if (waited >= patience) throw lockedBy(path, held)
@@ -70,31 +70,32 @@ async function acquire(path: string, content: string, patience: number): Promise
   }
 }
 
-async function create(path: string, content: string): Promise<boolean> {
-  let file: Awaited<ReturnType<typeof open>>
+function create(path: string, content: string): boolean {
+  let file: number
   try {
-    file = await open(path, 'wx', 0o600)
+    file = openSync(path, 'wx', 0o600)
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
     throw error
   }
   try {
-    await file.writeFile(content)
+    writeFileSync(file, content)
     return true
   } catch (error) {
-    await rm(path, { force: true })
+    rmSync(path, { force: true })
     throw error
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
 
-async function read(path: string): Promise<Held | undefined> {
-  const [content, info] = await Promise.all([
-    unlessAbsent(readFile(path, 'utf8'), undefined),
-    unlessAbsent(stat(path), undefined),
-  ])
-  return content === undefined || info === undefined ? undefined : { content, age: Date.now() - info.mtimeMs }
+function read(path: string): Held | undefined {
+  try {
+    return { content: readFileSync(path, 'utf8'), age: Date.now() - statSync(path).mtimeMs }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
 }
 
 function isAbandoned({ content, age }: Held): boolean {
@@ -111,17 +112,17 @@ function isAbandoned({ content, age }: Held): boolean {
  */
 async function clear(path: string, abandoned: string): Promise<void> {
   const guard = `${path}.clearing`
-  if (!(await create(guard, ''))) {
-    const held = await read(guard)
+  if (!create(guard, '')) {
+    const held = read(guard)
     // Held for two system calls; one that is older belongs to somebody who died between them.
-    if (held !== undefined && held.age > EMPTY_LIFE) await rm(guard, { force: true })
+    if (held !== undefined && held.age > EMPTY_LIFE) rmSync(guard, { force: true })
     else await delay(POLL)
     return
   }
   try {
-    if ((await read(path))?.content === abandoned) await rm(path, { force: true })
+    if (read(path)?.content === abandoned) rmSync(path, { force: true })
   } finally {
-    await rm(guard, { force: true })
+    rmSync(guard, { force: true })
   }
 }
 

@@ -160,13 +160,13 @@ async function note(
   if ((await unreached()).length === 0) return []
   const digests = [...chosen].map(([name, { digest }]): [string, string] => [name, digest])
   return withLock(layout.lock, async () => {
-    await createSurfaceDirectories(layout)
+    createSurfaceDirectories(layout)
     const surfaces = await unreached()
     for (const surface of surfaces) {
       const ledger = await readLedger(layout, surface)
       const skills = new Map([...(ledger.exported?.skills ?? []), ...digests])
       const exported = { release: version, at: formatInstant(now()), skills }
-      await writeLedger(layout, surface, { ...ledger, exported })
+      writeLedger(layout, surface, { ...ledger, exported })
     }
     return surfaces
   })

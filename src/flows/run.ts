@@ -49,9 +49,9 @@ export async function refreshFirst(
   const [began, until] = [now(), clock() + timeout]
   const state = await readState(layout)
   if (!isDue(state, ifOlderThan, began)) return outcomeOf(state)
-  let hasBegun = (await heldFor(layout.refreshing)) !== undefined || (await within(timeout, start()))
+  let hasBegun = heldFor(layout.refreshing) !== undefined || (await within(timeout, start()))
   for (;;) {
-    const age = await heldFor(layout.refreshing)
+    const age = heldFor(layout.refreshing)
     if (age === undefined) break
     if (age >= timeout || clock() >= until) return { outcome: 'underway' }
     hasBegun = true

@@ -12,7 +12,7 @@ import {
   type Surface,
 } from '../core/surface.ts'
 import { makePath } from '../disk/atomic-file.ts'
-import { onDisk, onDiskNow } from '../disk/fault.ts'
+import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
@@ -70,7 +70,7 @@ export async function addSurface(
   const { root, name, folders } = surface
   if (root !== undefined) {
     insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
-    for (const folder of folders) await onDisk(join(root, folder), () => makePath(join(root, folder)))
+    for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
   }
   return withLock(layout.lock, async () => {
     if (known !== undefined && known.root !== root) await takeAway(layout, known, now())
@@ -113,7 +113,7 @@ async function canHoldOurs(layout: Layout, { name, root }: Surface & { root: str
 /** Its ledger tells what may still be read, and goes when that is over. */
 async function forget(layout: Layout, name: string): Promise<void> {
   await writeSurface(layout, name, undefined)
-  await removePointer(layout, name)
+  removePointer(layout, name)
 }
 
 /** A surface that could not be shown is not added; one of which something stays is, so that a person can remove it. */

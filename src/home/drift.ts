@@ -1,5 +1,4 @@
 /** What somebody changed in an installed release, and keeping it (SPEC.md, "Local edits"). */
-import { createHash } from 'node:crypto'
 import {
   type Dirent,
   lstatSync,
@@ -17,6 +16,7 @@ import { isScratch } from '../core/scratch.ts'
 import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow, systemError, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
+import { integrityOf, newSha256 } from '../trust/digest.ts'
 import type { Layout } from './layout.ts'
 import type { Installed, InstalledName } from './releases.ts'
 import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
@@ -75,7 +75,7 @@ function contentDrift(path: string, entry: FileEntry): Drift['kind'] | undefined
   if (linkTarget(path) !== undefined) return 'modified'
   const info = statSync(path)
   if (!info.isFile() || info.size !== entry.size) return 'modified'
-  const integrity = `sha256-${createHash('sha256').update(readFileSync(path)).digest('base64')}`
+  const integrity = integrityOf(readFileSync(path))
   if (integrity !== entry.integrity) return 'modified'
   const executable = (info.mode & 0o100) !== 0
   return executable === (entry.mode === '755') ? undefined : 'mode'
@@ -157,7 +157,7 @@ export async function keepEdits(
 }
 
 function digestOf(root: string, edits: readonly Drift[]): string {
-  const hash = createHash('sha256')
+  const hash = newSha256()
   for (const { path, kind } of edits) {
     hash.update(`${kind} ${path}\n`)
     const target = linkTarget(join(root, path))

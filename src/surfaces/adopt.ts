@@ -25,7 +25,7 @@ export async function setAside(
   const kept = freeDirectory(join(layout.kept, `${surface}-${now.toString(36)}`), place)
   const [from, to] = [join(root, place), join(kept, place)]
   await onDisk(from, async () => {
-    await makePath(dirname(to))
+    makePath(dirname(to))
     try {
       await rename(from, to)
     } catch (error) {

@@ -32,7 +32,7 @@ export async function makeCopy(
   return onDisk(path, async () => {
     for (const file of entry.parts) {
       const to = join(path, file.path)
-      await makePath(dirname(to))
+      makePath(dirname(to))
       if (file.mode === 'link') await symlink(file.target, to)
       else {
         await copyFile(join(releases, release, file.from), to, constants.COPYFILE_FICLONE)
@@ -136,7 +136,7 @@ export async function putInPlace(made: string, path: string): Promise<boolean> {
 export async function takeOut(root: string, place: string, stage: string): Promise<string> {
   const away = join(stage, TAKEN_OUT)
   await onDisk(join(root, place), async () => {
-    await makePath(dirname(join(away, place)))
+    makePath(dirname(join(away, place)))
     await rename(join(root, place), join(away, place))
   })
   return away

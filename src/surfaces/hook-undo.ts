@@ -60,7 +60,7 @@ export async function writeUndo(
   before: string | undefined,
   after: string,
 ): Promise<void> {
-  await createSurfaceDirectories(layout)
+  createSurfaceDirectories(layout)
   const undo = { made: before === undefined, after: sha256Hex(after), ...difference(after, before ?? '') }
   await writeFileAtomic(pathOf(layout, surface), `${JSON.stringify(undo)}\n`, {
     mode: 0o600,

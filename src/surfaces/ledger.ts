@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { describe, type Fields, instant, list, object, optional, parseJson, string } from '../core/parse.ts'
-import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
+import { readIfThere, writeFileAtomicNow } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 import { pointerOf } from './pointer.ts'
@@ -153,7 +153,7 @@ function parseOwn(value: unknown, path: string): OwnEntry {
 }
 
 /** The caller holds the lock. */
-export async function writeLedger(layout: Layout, surface: string, ledger: Ledger): Promise<void> {
+export function writeLedger(layout: Layout, surface: string, ledger: Ledger): void {
   const { entries, exported } = ledger
   const content = {
     format: FORMAT,
@@ -161,7 +161,7 @@ export async function writeLedger(layout: Layout, surface: string, ledger: Ledge
     entries: Object.fromEntries(entries),
     exported: exported && { ...exported, skills: Object.fromEntries(exported.skills) },
   }
-  await writeFileAtomic(ledgerPath(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
+  writeFileAtomicNow(ledgerPath(layout, surface), `${JSON.stringify(content, null, 1)}\n`, {
     mode: 0o600,
     via: layout.staging,
   })

@@ -1,9 +1,8 @@
 /** Entries that are links. A name that is taken is never touched: symlink(2) makes a new one or fails. */
-import { existsSync, readlinkSync } from 'node:fs'
-import { rename, rm, symlink } from 'node:fs/promises'
+import { existsSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, systemError } from '../disk/fault.ts'
+import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
 /** Where a link leads, or undefined when there is none. @throws SkillsctlError `failed` */
@@ -25,10 +24,10 @@ export function isOurLink({ surfaces }: Layout, path: string, target = ''): bool
 }
 
 /** @returns false when something is there already */
-export async function addLink(path: string, target: string): Promise<boolean> {
-  return onDisk(path, async () => {
+export function addLink(path: string, target: string): boolean {
+  return onDiskNow(path, () => {
     try {
-      await symlink(target, path)
+      symlinkSync(target, path)
       return true
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false
@@ -41,35 +40,28 @@ export async function addLink(path: string, target: string): Promise<boolean> {
  * Makes one of our links anew, so that whoever watches its directory notices: no watcher sees a link further up move.
  * @param stage gives a directory on the disk of the surface, for a home that lies on another
  */
-export async function renewLink(
-  layout: Layout,
-  path: string,
-  target: string,
-  stage: () => Promise<string>,
-): Promise<void> {
-  await onDisk(path, async () => {
-    if (await isRenamedFrom(layout.staging, path, target)) return
-    await isRenamedFrom(await stage(), path, target)
+export function renewLink(layout: Layout, path: string, target: string, stage: () => string): void {
+  onDiskNow(path, () => {
+    if (!isRenamedFrom(layout.staging, path, target)) isRenamedFrom(stage(), path, target)
   })
 }
 
 /** @returns false when the two are on different disks */
-async function isRenamedFrom(directory: string, path: string, target: string): Promise<boolean> {
+function isRenamedFrom(directory: string, path: string, target: string): boolean {
   const temporary = join(directory, temporaryName('entry'))
   try {
-    await symlink(target, temporary)
-    await rename(temporary, path)
+    symlinkSync(target, temporary)
+    renameSync(temporary, path)
     return true
   } catch (error) {
+    rmSync(temporary, { force: true })
     if (errnoOf(error) === 'EXDEV') return false
     throw error
-  } finally {
-    await rm(temporary, { force: true })
   }
 }
 
 /** Removes a link if it still leads where ours did. */
-export async function removeLink(path: string, target: string | undefined): Promise<void> {
+export function removeLink(path: string, target: string | undefined): void {
   if (targetOf(path) !== target || target === undefined) return
-  await onDisk(path, () => rm(path, { force: true }))
+  onDiskNow(path, () => rmSync(path, { force: true }))
 }

@@ -1,9 +1,8 @@
 /** `surfaces/<name>`: the link through which all links of a surface lead to one release. */
-import { lstatSync, readlinkSync } from 'node:fs'
-import { rename, rm, symlink } from 'node:fs/promises'
+import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, systemError } from '../disk/fault.ts'
+import { syncDirectoryNow, temporaryName } from '../disk/atomic-file.ts'
+import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
 export function pointerPath({ surfaces }: Layout, surface: string): string {
@@ -22,25 +21,26 @@ export function pointerOf(layout: Layout, surface: string): string | undefined {
 }
 
 /** One rename: whoever looks sees the old release or the new one. The caller holds the lock. */
-export async function flipPointer(layout: Layout, surface: string, release: string): Promise<void> {
+export function flipPointer(layout: Layout, surface: string, release: string): void {
   const path = pointerPath(layout, surface)
-  await onDisk(path, async () => {
+  onDiskNow(path, () => {
     const link = join(layout.staging, temporaryName('pointer'))
     try {
-      await symlink(`../releases/${release}`, link)
+      symlinkSync(`../releases/${release}`, link)
       // A directory in its place is what a copy of this home has made of it, and may have been worked in.
       if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
-        await rename(path, join(layout.kept, `surface-${surface}-${Date.now().toString(36)}`))
-      await rename(link, path)
-    } finally {
-      await rm(link, { force: true })
+        renameSync(path, join(layout.kept, `surface-${surface}-${Date.now().toString(36)}`))
+      renameSync(link, path)
+    } catch (error) {
+      rmSync(link, { force: true })
+      throw error
     }
-    await syncDirectory(layout.surfaces)
+    syncDirectoryNow(layout.surfaces)
   })
 }
 
-export async function removePointer(layout: Layout, surface: string): Promise<void> {
+export function removePointer(layout: Layout, surface: string): void {
   const path = pointerPath(layout, surface)
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return
-  await onDisk(path, () => rm(path, { force: true }))
+  onDiskNow(path, () => rmSync(path, { force: true }))
 }

@@ -76,7 +76,7 @@ async function replaceLedger(layout: Layout, name: string, ledger: Ledger, now: 
     await writeFileAtomic(aside, damaged, { mode: 0o600, via: layout.staging })
   }
   const rebuilt = { ...ledger, former: await mayHaveShown(layout, name, now) }
-  await writeLedger(layout, name, rebuilt)
+  writeLedger(layout, name, rebuilt)
   return rebuilt
 }
 

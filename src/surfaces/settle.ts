@@ -45,7 +45,7 @@ export async function settleSurfaces(
 ): Promise<Settled[]> {
   const release = currentDirectory(layout)
   if (release === undefined || surfaces.length === 0) return []
-  await createSurfaceDirectories(layout)
+  createSurfaceDirectories(layout)
   const settled: Settled[] = []
   for (const surface of surfaces) {
     const { root } = surface
@@ -67,14 +67,13 @@ async function settle(
     const ledger = await foundLedger(layout, surface, now)
     if (moment !== 'asked' && isShown(layout, surface, ledger, to)) {
       // What it waited for was taken back.
-      if (ledger.waitsSince !== undefined)
-        await writeLedger(layout, name, { ...ledger, waitsSince: undefined })
+      if (ledger.waitsSince !== undefined) writeLedger(layout, name, { ...ledger, waitsSince: undefined })
       return { surface: name, outcome: 'same', from, to }
     }
     const leave = mayMove(layout, surface, ledger, from, to, moment, now)
     if (leave === 'waits') {
       if (waitedFor(ledger, now) === undefined)
-        await writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
+        writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
       return { surface: name, outcome: 'waits', from, to, sessions: sessionsOn(layout, name, now) }
     }
     const installed = readInstalled(layout, to)

@@ -7,8 +7,8 @@ import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
-import { makePath, syncDirectory } from '../disk/atomic-file.ts'
-import { onDisk } from '../disk/fault.ts'
+import { makePath, syncDirectoryNow } from '../disk/atomic-file.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, type InstalledName, readInstalled } from '../home/releases.ts'
@@ -64,6 +64,8 @@ class Work {
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
   private readonly own: OwnEntries
   private readonly former: readonly Former[]
+  /** Whether everything was of the release that the pointer named: otherwise a run before this one was interrupted. */
+  private readonly wasWhole: boolean
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
   private readonly kept = new Set<string>()
@@ -85,27 +87,30 @@ class Work {
     this.now = now
     this.wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
     this.own = new OwnEntries(layout, surface.root, before, this.wanted)
-    this.former = formerBy(pointerOf(layout, surface.name), release?.directory, before.former, now)
+    const pointer = pointerOf(layout, surface.name)
+    this.wasWhole = before.shows !== undefined && before.shows.release === pointer
+    this.former = formerBy([before.shows?.release, pointer], release?.directory, before.former, now)
   }
 
   async run(): Promise<Shown> {
     const { layout, surface, release } = this
     try {
-      await this.makeFolders()
+      this.makeFolders()
       // Complete before anything moves: on a full disk everything stays as it is.
       const copies = await this.makeCopies()
-      await this.noteIntent()
+      const onlyTurns = this.onlyTurnsLinks()
+      if (!onlyTurns) this.noteIntent()
       for (const [place, own] of this.own.all())
         if (!this.staysInPlace(place, own)) await this.takeAway(place, own)
       if (release !== undefined && pointerOf(layout, surface.name) !== release.directory)
-        await flipPointer(layout, surface.name, release.directory)
+        flipPointer(layout, surface.name, release.directory)
       for (const entry of this.wanted.values()) {
-        if (surface.by === 'link') await this.placeLink(entry)
+        if (surface.by === 'link') this.placeLink(entry)
         else await this.placeCopy(entry, copies.get(entry.place))
       }
-      for (const folder of surface.folders.map((name) => this.pathOf(name)))
-        if (isDirectory(folder)) await syncDirectory(folder)
-      await this.noteDone()
+      // A link that was made anew leads where it led before.
+      if (!onlyTurns) this.syncFolders()
+      this.noteDone()
     } finally {
       for (const stage of this.stages.values()) await clearStage(stage)
     }
@@ -114,11 +119,11 @@ class Work {
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
-  private async makeFolders(): Promise<void> {
+  private makeFolders(): void {
     if (this.release === undefined) return
     for (const folder of this.surface.folders) {
       const path = this.pathOf(folder)
-      await onDisk(path, () => makePath(path))
+      onDiskNow(path, () => makePath(path))
     }
   }
 
@@ -134,7 +139,7 @@ class Work {
     for (const entry of this.wanted.values()) {
       const state = this.own.state(entry.place)
       if (state === 'taken' || (state === 'ours' && this.own.isCopyOf(entry))) continue
-      const stage = await this.stage(entry.place)
+      const stage = this.stage(entry.place)
       copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, stage))
       onStages.set(stage, [...(onStages.get(stage) ?? []), entry])
     }
@@ -142,8 +147,27 @@ class Work {
     return copies
   }
 
+  /**
+   * Whether every link stays and the pointer alone decides where they lead. Then nothing has to be noted before: a run that
+   * is interrupted leaves a pointer that is not of the release in the ledger, or nothing at all.
+   */
+  private onlyTurnsLinks(): boolean {
+    const { own, wanted, surface, wasWhole } = this
+    return (
+      wasWhole &&
+      surface.by === 'link' &&
+      [...own.all()].every(([place, one]) => this.staysInPlace(place, one)) &&
+      [...wanted.keys()].every((place) => own.state(place) !== 'free')
+    )
+  }
+
+  private syncFolders(): void {
+    for (const folder of this.surface.folders.map((name) => this.pathOf(name)))
+      if (isDirectory(folder)) syncDirectoryNow(folder)
+  }
+
   /** Whatever happens from here on, what was made is known to be ours. */
-  private async noteIntent(): Promise<void> {
+  private noteIntent(): void {
     const { layout, surface, before, release, former } = this
     const entries = new Map(this.own.all())
     for (const [place, { kind, digest }] of this.wanted) {
@@ -152,7 +176,7 @@ class Work {
       entries.set(place, surface.by === 'link' ? this.linkTo(place) : copy)
     }
     const makes = surface.by === 'copy' ? release?.directory : undefined
-    await writeLedger(layout, surface.name, { ...before, shows: undefined, makes, entries, former })
+    writeLedger(layout, surface.name, { ...before, shows: undefined, makes, entries, former })
   }
 
   private linkTo(place: string): OwnEntry & { readonly target: string } {
@@ -170,24 +194,25 @@ class Work {
 
   private async takeAway(place: string, own: OwnEntry): Promise<void> {
     if (this.own.state(place) === 'ours') {
-      if (own.by === 'link') await removeLink(this.pathOf(place), own.target)
+      if (own.by === 'link') removeLink(this.pathOf(place), own.target)
       else await this.takeCopyOut(place, own)
       this.changed.add(place)
     }
     this.own.delete(place)
   }
 
-  private async placeLink({ place, digest }: SurfaceEntry): Promise<void> {
+  private placeLink({ place, digest }: SurfaceEntry): void {
     const path = this.pathOf(place)
     const link = this.linkTo(place)
     if (targetOf(path) === link.target) {
       this.own.set(place, link)
-      if (this.before.entries.get(place)?.digest === digest && this.before.shows !== undefined) return
-      await renewLink(this.layout, path, link.target, () => this.stage(place))
-    } else if (await addLink(path, link.target)) {
+      if (this.before.entries.get(place)?.digest === digest && this.wasWhole) return
+      renewLink(this.layout, path, link.target, () => this.stage(place))
+    } else if (addLink(path, link.target)) {
       this.own.set(place, link)
     } else {
-      return this.leave(place)
+      this.leave(place)
+      return
     }
     this.changed.add(place)
   }
@@ -228,7 +253,7 @@ class Work {
     const { root } = this.surface
     const entry = this.own.madeFrom(place, own)
     await this.keep(driftOfCopy(root, place, own, entry), own, root)
-    const away = await takeOut(root, place, await this.stage(place))
+    const away = await takeOut(root, place, this.stage(place))
     await this.keep(driftOfCopy(away, place, own, entry), own, away)
   }
 
@@ -244,18 +269,18 @@ class Work {
     return { directory: `${release}-${this.surface.name}`, version, manifest }
   }
 
-  private async stage(place: string): Promise<string> {
+  private stage(place: string): string {
     const stagingArea = stagingAreaOf(this.surface.root, dirname(place))
-    const stage = this.stages.get(stagingArea) ?? (await newStage(stagingArea, this.now))
+    const stage = this.stages.get(stagingArea) ?? newStage(stagingArea, this.now)
     this.stages.set(stagingArea, stage)
     return stage
   }
 
-  private async noteDone(): Promise<void> {
+  private noteDone(): void {
     const { release, before, layout, surface, former } = this
     const isSame = release !== undefined && before.shows?.release === release.directory
     const since = (isSame && before.shows?.since) || formatInstant(this.now)
-    await writeLedger(layout, surface.name, {
+    writeLedger(layout, surface.name, {
       ...before,
       entries: this.own.all(),
       shows: release && { release: release.directory, since },
@@ -276,16 +301,22 @@ class Work {
 }
 
 /**
- * Releases that a surface has shown lately, from the moment on when its pointer leaves `left`.
+ * Releases that a surface has shown lately, from now on those that it leaves as well.
  * @param now milliseconds since the epoch
  */
 function formerBy(
-  left: string | undefined,
+  shown: readonly (string | undefined)[],
   next: string | undefined,
   before: readonly Former[],
   now: number,
 ): readonly Former[] {
   const recent = before.filter(({ until }) => now - Date.parse(until) < READ_FOR)
-  if (left === undefined || left === next) return recent
-  return [...recent.filter(({ release }) => release !== left), { release: left, until: formatInstant(now) }]
+  const left = new Set(
+    shown.flatMap((release) => (release === undefined || release === next ? [] : [release])),
+  )
+  const until = formatInstant(now)
+  return [
+    ...recent.filter(({ release }) => !left.has(release)),
+    ...[...left].map((release) => ({ release, until })),
+  ]
 }

@@ -3,12 +3,11 @@
  * place, and where those that were replaced stay as long as somebody may still be reading them.
  */
 
-import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makePath } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
+import { makePath, uniqueHex } from '../disk/atomic-file.ts'
+import { errnoOf, onDisk, onDiskNow, unlessAbsent } from '../disk/fault.ts'
 import { mountOf } from '../disk/mount.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 
@@ -26,9 +25,9 @@ export function stagingAreaOf(root: string, folder: string): string {
 }
 
 /** A new directory for one piece of work. @param now milliseconds since the epoch; says when it may be swept */
-export async function newStage(stagingArea: string, now: number): Promise<string> {
-  const path = join(stagingArea, `${now}-${randomBytes(6).toString('hex')}`)
-  await onDisk(path, () => makePath(path))
+export function newStage(stagingArea: string, now: number): string {
+  const path = join(stagingArea, `${now}-${uniqueHex()}`)
+  onDiskNow(path, () => makePath(path))
   return path
 }
 
@@ -47,6 +46,8 @@ export async function clearStage(stage: string): Promise<void> {
  * @param reading how long somebody may read what was taken out. Milliseconds
  */
 export async function sweepStagingArea(stagingArea: string, now: number, reading = READING): Promise<void> {
+  // Most surfaces have none.
+  if (!existsSync(stagingArea)) return
   await onDisk(stagingArea, async () => {
     const names = await unlessAbsent(readdir(stagingArea), [])
     for (const name of names) if (isOld(name, now, reading)) await removeTree(join(stagingArea, name))
@@ -72,8 +73,7 @@ export function hasOldStages(stagingArea: string, now: number): boolean {
   }
 }
 
-/** Where the work on any of these folders is done, as far as they are there. */
+/** Wherever the work on any of these folders may have been done: a mount may have come or gone since. */
 export function stagingAreasOf(root: string, folders: readonly string[]): string[] {
-  const there = folders.filter((folder) => existsSync(join(root, folder)))
-  return [...new Set(there.map((folder) => stagingAreaOf(root, folder)))]
+  return ['.', ...folders].map((folder) => join(root, folder, NAME))
 }

@@ -1,9 +1,9 @@
 /** The directories of a home that only machines with surfaces have. */
 import { makePath } from '../disk/atomic-file.ts'
-import { onDisk } from '../disk/fault.ts'
+import { onDiskNow } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
 
-export async function createSurfaceDirectories(layout: Layout): Promise<void> {
+export function createSurfaceDirectories(layout: Layout): void {
   for (const directory of [layout.surfaces, layout.ledgers, layout.leases])
-    await onDisk(directory, () => makePath(directory))
+    onDiskNow(directory, () => makePath(directory))
 }

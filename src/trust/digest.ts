@@ -1,6 +1,12 @@
+import type { Hash } from 'node:crypto'
+
 /** Loaded when it is used: it takes as long as all else that a session's hook does. */
+export function newSha256(): Hash {
+  return process.getBuiltinModule('node:crypto').createHash('sha256')
+}
+
 function sha256(content: string | Uint8Array): Buffer {
-  return process.getBuiltinModule('node:crypto').createHash('sha256').update(content).digest()
+  return newSha256().update(content).digest()
 }
 
 /** SHA-256 of bytes, or of the UTF-8 of a text, in lower-case hex. */

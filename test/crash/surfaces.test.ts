@@ -111,7 +111,7 @@ function expectShows({ roots, layout }: Stage, files: Files): void {
 }
 
 /** To the new release, on whichever stage is set then. */
-function rollbackOf(stage: () => Stage): Job {
+function rollbackOf(stage: () => Pick<Stage, 'layout' | 'clock' | 'new'>): Job {
   return {
     flow: 'rollback',
     get home() {
@@ -127,7 +127,7 @@ function rollbackOf(stage: () => Stage): Job {
 }
 
 /** As if it came some minutes later: nobody waits for the writer of a torn lock. */
-async function minutesPass({ layout }: Stage): Promise<void> {
+async function minutesPass({ layout }: Pick<Stage, 'layout'>): Promise<void> {
   const then = new Date(Date.now() - 10 * 60 * 1000)
   await utimes(layout.lock, then, then).catch(() => {})
 }
@@ -170,6 +170,49 @@ describe('a switch that is killed', () => {
         for (const by of WAYS) await removeSurface(context, by)
         for (const by of WAYS) expect(seen(roots[by])).toEqual({ 'skills/taken/SKILL.md': 'mine' })
         expect(stage.mine()).toEqual(before)
+      },
+    })
+  })
+
+  test('though nothing but contents changes, and therefore little is noted, is finished as well', async () => {
+    const files = (text: string): Files => ({
+      ...skill('a', text),
+      ...skill('b', text),
+      ...skill('same', 'same'),
+    })
+    const setDesk = async () => {
+      const desk = await createDesk({ name: 'linked' })
+      const [next, old] = [await desk.install(2, files('new')), await desk.install(1, files('old'))]
+      await desk.run(old)
+      await addSurface(
+        desk.context,
+        'custom',
+        { name: 'link', root: desk.root },
+        { directory: desk.root, variables: {} },
+      )
+      return { ...desk, old, new: next }
+    }
+    let desk = await setDesk()
+    const job = rollbackOf(() => desk)
+    const operations = await recordOperations(job)
+    const isSwitch = ({ subject }: { readonly subject: string }) => /surfaces|ledgers|linked/.test(subject)
+    expect(
+      operations.filter(({ name, subject }) => /rename/.test(name) && isSwitch({ subject })),
+    ).toHaveLength(4)
+    await killAtEach({
+      job,
+      points: killPoints(operations, isSwitch, 3),
+      restore: async () => {
+        desk = await setDesk()
+      },
+      verify: async () => {
+        const { layout, context, root } = desk
+        await minutesPass(desk)
+        expect((await pull(context)).outcome).toBe('failed')
+        const runs = currentDirectory(layout) === desk.new.directory ? 'new' : 'old'
+        expect(Object.values(seen(root)).join()).not.toContain(runs === 'new' ? 'old' : 'new')
+        await rollback(context, desk.old.version)
+        expect(Object.values(seen(root)).join()).not.toContain('new')
       },
     })
   })

@@ -12,19 +12,19 @@ let withLock: typeof import('../../src/disk/lock.ts').withLock
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'lock-left-'))
   vi.resetModules()
-  vi.doMock('node:fs/promises', async (original) => {
-    const promises = await original<typeof import('node:fs/promises')>()
-    const rm: typeof promises.rm = async (path, options) => {
+  vi.doMock('node:fs', async (original) => {
+    const fs = await original<typeof import('node:fs')>()
+    const rmSync: typeof fs.rmSync = (path, options) => {
       if (refuses) throw Object.assign(new Error('EPERM: operation not permitted, unlink'), { code: 'EPERM' })
-      await promises.rm(path, options)
+      fs.rmSync(path, options)
     }
-    return { ...promises, rm }
+    return { ...fs, rmSync }
   })
   withLock = (await import('../../src/disk/lock.ts')).withLock
 })
 afterEach(async () => {
   refuses = false
-  vi.doUnmock('node:fs/promises')
+  vi.doUnmock('node:fs')
   vi.resetModules()
   await remove(directory, { recursive: true })
 })

@@ -35,6 +35,7 @@ const EFFECTS: Readonly<Record<string, readonly Effect[]>> = {
   appendFile: ['grows', 'changes'],
   write: ['grows', 'changes'],
   sync: ['grows', 'changes'],
+  fsync: ['grows', 'changes'],
   mkdir: ['grows', 'changes'],
   symlink: ['grows', 'changes'],
   link: ['grows', 'changes'],

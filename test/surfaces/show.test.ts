@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { removeTree } from '../../src/disk/remove-tree.ts'
 import { layoutOf } from '../../src/home/layout.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
-import { pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
+import { flipPointer, pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
 import { showRelease } from '../../src/surfaces/show.ts'
 import { mayMount } from '../support/mounts.ts'
 import { isRoot } from '../support/unprivileged.ts'
@@ -364,6 +364,25 @@ describe('entries that are links', () => {
     expect(born('a')).not.toBe(before[0])
     expect(born('same')).toBe(before[1])
   })
+
+  test.each(['the release that was begun', 'the one before it'])(
+    'after a run that was killed once the pointer had moved, all show %s, made anew, and both are remembered',
+    async (which) => {
+      const desk = await createDesk()
+      const surface = surfaceAt(desk.root)
+      const [one, two] = [await desk.install(1, skill('a', 'old')), await desk.install(2, skill('a', 'new'))]
+      await desk.show(surface, one)
+      flipPointer(desk.layout, surface.name, two.directory)
+      const goal = which === 'the one before it' ? one : two
+      expect((await desk.show(surface, goal)).changed).toEqual(['skills/a'])
+      expect(seen(desk.root)).toEqual(expected(skill('a', goal === one ? 'old' : 'new')))
+      const { shows, former } = await readLedger(desk.layout, surface.name)
+      expect([shows?.release, former.map(({ release }) => release)]).toEqual([
+        goal.directory,
+        [goal === one ? two.directory : one.directory],
+      ])
+    },
+  )
 
   test('follow a home that was moved', async () => {
     const desk = await createDesk()

@@ -47,7 +47,7 @@ function watch(owner, name, countWhen = () => true, tear = undefined) {
 
 function subjectOf(owner, name, [first, second]) {
   if (name === 'spawn') return first.file
-  if (MOVES.has(name)) return `${first} → ${second}`
+  if (MOVES.has(name.replace(/Sync$/, ''))) return `${first} → ${second}`
   return owner === FileHandle ? 'an open file' : first
 }
 
