@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
@@ -123,23 +124,48 @@ function knowsNoSync(error: unknown): boolean {
  * @returns whether it is new
  */
 export async function makeDirectory(path: string): Promise<boolean> {
-  const first = await mkdir(path, { recursive: true })
+  const first = makePath(resolve(path))
   if (first === undefined) return false
   for (let made = resolve(path); ; made = dirname(made)) {
     await syncDirectory(dirname(made))
-    if (made === resolve(first)) return true
+    if (made === first) return true
   }
 }
 
-/** Makes a directory and those above it that are missing. @throws the system's error */
-export function makePath(path: string): void {
+/**
+ * Makes a directory and those above it that are missing. One by one: where a directory takes no new ones, as /proc, Node's
+ * own recursion never ends, and on a full disk it says that there is no such directory.
+ * @returns the topmost that is new, if any
+ * @throws the system's error
+ */
+export function makePath(path: string): string | undefined {
   try {
-    mkdirSync(path, { recursive: true })
+    return makeOne(path)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    // On a full disk Node says that there is no such directory: asked for one at a time, it says why.
-    makePath(dirname(path))
+    const [above, own] = [makePath(dirname(path)), makeOne(path)]
+    return above ?? own
+  }
+}
+
+/** @returns the path, when it is new */
+function makeOne(path: string): string | undefined {
+  try {
     mkdirSync(path)
+    return path
+  } catch (error) {
+    // What kept it from being made says more than what is there instead.
+    if (isDirectory(path)) return undefined
+    throw error
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // Whatever it is, it is none.
+    return false
   }
 }
 

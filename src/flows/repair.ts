@@ -117,7 +117,7 @@ async function repairRoots({ layout, now }: MachineContext, { host }: RepairOpti
 async function makeRoots(layout: Layout, { user }: RepairOptions['host']): Promise<void> {
   for (const { root } of surfacesOf(await requireConfig(layout))) {
     if (root === undefined || !isSafeToMake(root, user.directory)) continue
-    onDiskNow(root, () => mkdirSync(root, { recursive: true }))
+    onDiskNow(root, () => mkdirSync(root))
   }
 }
 

@@ -1,7 +1,7 @@
 /** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeDirectory } from '../disk/atomic-file.ts'
+import { makeDirectory, makePath } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
 
 export interface Layout {
@@ -65,7 +65,7 @@ export async function createHome(layout: Layout): Promise<void> {
     // A directory that somebody made before us keeps its mode.
     if (await makeDirectory(layout.root)) await chmod(layout.root, 0o700)
     for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
-      await mkdir(directory, { recursive: true })
+      makePath(directory)
     }
   })
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readIfThere, syncDirectory, writeFileAtomic } from '../../src/disk/atomic-file.ts'
+import { makePath, readIfThere, syncDirectory, writeFileAtomic } from '../../src/disk/atomic-file.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -82,3 +82,16 @@ test.runIf(process.platform === 'linux')(
     await expect(syncDirectory(at('none'))).rejects.toMatchObject({ code: 'ENOENT' })
   },
 )
+
+test('directories are made one below the other, once, whoever else makes them', async () => {
+  expect((await Promise.all([1, 2, 3].map(() => makePath(at('a/b/c'))))).includes(at('a'))).toBe(true)
+  expect(await makePath(at('a/b/c'))).toBeUndefined()
+  await writeFile(at('file'), '')
+  await expect(makePath(at('file'))).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(makePath(at('file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+})
+
+// With `recursive`, Node asks /proc again and again.
+test.runIf(process.platform === 'linux')('a directory that takes no new ones says so at once', async () => {
+  await expect(makePath('/proc/none/below')).rejects.toMatchObject({ code: 'ENOENT' })
+})
