@@ -1,11 +1,12 @@
 /** The commands of a machine: from arguments to a flow, from its report to lines. */
 import { parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
+import { CUSTOM } from '../../src/core/surface.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, layoutFor, machineContext } from '../context.ts'
 import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
-import { EXIT, exitOfCheck } from '../exit.ts'
+import { EXIT, exitOf, exitOfCheck } from '../exit.ts'
 import { asFailure } from '../failure.ts'
 import type { Result } from '../output.ts'
 import { confirmer } from '../prompt.ts'
@@ -22,11 +23,13 @@ export async function join(
   const { machine, pull, joined } = await join(machineContext(cli), await target(where, flags))
   const shown = await showTo(cli, presets)
   const result = pullResult(cli, pull, {})
+  const failed = result.problem === undefined ? shown.problem : undefined
   const first = joined
     ? [`joined ${pull.channel} as machine ${machine}`]
     : ['this machine had joined already']
   return {
     ...result,
+    ...(failed === undefined ? {} : { problem: failed, exit: exitOf(failed.code) }),
     data: { machine, joined, ...result.data, ...(presets.length === 0 ? {} : { surfaces: shown.data }) },
     text: [...first, ...result.text, ...shown.text, ...(await nobodySees(cli))],
   }
@@ -43,16 +46,36 @@ async function nobodySees(cli: Cli): Promise<string[]> {
 async function presetsIn(flag: string | undefined): Promise<string[]> {
   if (flag === undefined) return []
   const { requirePreset } = await import('../../src/flows/surface.ts')
-  return flag.split(',').map((name) => requirePreset(name.trim()).name)
+  const presets = flag.split(',').map((name) => requirePreset(name.trim()))
+  if (presets.every(({ name }) => name !== CUSTOM.name)) return [...new Set(presets.map(({ name }) => name))]
+  throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
+    subject: CUSTOM.name,
+    hint: 'join first, then: skillsctl surface add custom --as <name> --root <directory>',
+  })
 }
 
-async function showTo(cli: Cli, presets: readonly string[]): Promise<{ data: object[]; text: string[] }> {
-  const shown: { data: object[]; text: string[] } = { data: [], text: [] }
+interface ShownTo {
+  readonly data: object[]
+  readonly text: string[]
+  /** Why the first of those that were not added was not. */
+  problem?: SkillsctlError
+}
+
+/** The machine has joined, and one surface is not in the way of another. */
+async function showTo(cli: Cli, presets: readonly string[]): Promise<ShownTo> {
+  const shown: ShownTo = { data: [], text: [] }
   for (const preset of presets) {
     const { add } = await import('./surface.ts')
-    const { data, text } = await add(cli, [preset], {})
-    if (data !== undefined) shown.data.push(data)
-    shown.text.push(...text)
+    try {
+      const { data, text } = await add(cli, [preset], {})
+      if (data !== undefined) shown.data.push(data)
+      shown.text.push(...text)
+    } catch (error) {
+      const failure = asFailure(error)
+      shown.text.push(`! ${preset} was not added; once that is mended: skillsctl surface add ${preset}`)
+      if (shown.problem === undefined) shown.problem = failure
+      else cli.output.warn(`${preset}: ${failure.message}: ${failure.subject ?? ''}`)
+    }
   }
   return shown
 }

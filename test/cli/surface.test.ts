@@ -1,5 +1,6 @@
 /** `skillsctl surface …` as somebody meets it who has not read anything. */
-import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Site } from '../support/cli.ts'
@@ -52,6 +53,23 @@ describe('skillsctl surface', () => {
     expect((await joined('--surface', 'agents')).stdout).not.toContain('no agent')
     expect((await joined()).stdout).not.toContain('no agent')
     await site.run(['surface', 'remove', 'agents', '--home', site.home('told')], {}, runHere)
+  })
+
+  it('joins, and is added, when another one is in the way of itself; a typo changes nothing', async () => {
+    const home = site.home('half')
+    const join = (surfaces: string) =>
+      site.run(['join', site.tokens.canary, '--home', home, '--surface', surfaces], {}, runHere)
+    expect(await join('agents,custom')).toMatchObject({ exit: 2 })
+    expect(existsSync(home)).toBe(false)
+    await writeFile(at('.claude'), '')
+    const { exit, stdout, stderr } = await join('claude-code,agents')
+    await rm(at('.claude'))
+    expect({ exit, stderr }).toMatchObject({
+      exit: 1,
+      stderr: expect.stringMatching(/^error: this is not a directory: .*\.claude\n/),
+    })
+    expect(stdout).toMatch(/^joined canary(.|\n)*! claude-code was not added; .*\nadded agents: links in /)
+    await site.run(['surface', 'remove', 'agents', '--home', home], {}, runHere)
   })
 
   it('says when a pattern fits nothing, and takes it back', async () => {
