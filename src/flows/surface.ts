@@ -63,16 +63,18 @@ export async function addSurface(
 ): Promise<SurfaceReport> {
   const { layout, now } = context
   const preset = requirePreset(presetName)
-  const config = await requireConfig(layout)
+  await requireConfig(layout)
   await createHome(layout)
-  const known = surfacesOf(config).find(({ name }) => name === (options.name ?? preset.name))
-  const surface = surfaceFrom(preset, options, known, user)
-  const { root, name, folders } = surface
-  if (root !== undefined) {
-    insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
-    for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
-  }
+  // All of it under the lock: of two that are added at once, each knows of the other.
   return withLock(layout.lock, async () => {
+    const config = await requireConfig(layout)
+    const known = surfacesOf(config).find((one) => one.name === (options.name ?? preset.name))
+    const surface = surfaceFrom(preset, options, known, user)
+    const { root, name, folders } = surface
+    if (root !== undefined) {
+      insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
+      for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
+    }
     if (known !== undefined && known.root !== root) await takeAway(layout, known, now())
     await writeSurface(layout, name, surface)
     const [settled] = await settleSurfaces(layout, [surface], 'asked', now())

@@ -118,6 +118,16 @@ describe('the root of a surface', () => {
     },
   )
 
+  test('belongs to one of two surfaces that are added at the same time', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, skill('a', 'x')))
+    const options = { root: join(desk.root, 'shared') }
+    const both = ['one', 'two'].map((name) => add(desk, { ...options, name }, 'custom'))
+    const statuses = (await Promise.allSettled(both)).map(({ status }) => status)
+    expect(statuses.sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await listSurfaces(desk.context)).toHaveLength(1)
+  })
+
   test('of a surface of one’s own has to be named', async () => {
     const desk = await createDesk()
     await expect(add(desk, {}, 'custom')).rejects.toMatchObject({ code: 'usage' })
