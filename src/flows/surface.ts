@@ -212,7 +212,8 @@ export async function removeSurface(context: MachineContext, name: string): Prom
   if (surface.root !== undefined) await canHoldOurs(layout, { ...surface, root: surface.root })
   await removeHookOf(context, surface)
   return withLock(layout.lock, async () => {
-    const shown = await takeAway(layout, surface, now())
+    // It may have been given another root meanwhile.
+    const shown = await takeAway(layout, requireSurface(await requireConfig(layout), name), now())
     await forget(layout, name)
     return shown
   })

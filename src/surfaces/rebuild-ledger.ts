@@ -37,7 +37,13 @@ type Rooted = Surface & { readonly root: string }
  * @throws SkillsctlError `corrupt`: what is damaged is rebuilt only when a person asks; `absent` for its root
  */
 export async function foundLedger(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
-  return isLost(layout, surface.name) ? rebuildLedger(layout, surface, now) : readLedger(layout, surface.name)
+  const { name, root } = surface
+  if (isLost(layout, name)) return rebuildLedger(layout, surface, now)
+  const ledger = await readLedger(layout, name)
+  if (ledger !== EMPTY) return ledger
+  // Of a home that was deleted, and of which this one has taken the place, the links are left.
+  const { links } = await onDisk(root, async () => findLinks(layout, surface, new Map()))
+  return { ...EMPTY, entries: links }
 }
 
 /** @throws SkillsctlError `absent`: as long as the root is away, what is ours there cannot be told */
@@ -104,30 +110,41 @@ function* madeFrom(
 
 function findOwn(
   layout: Layout,
-  { name, root, folders }: Rooted,
+  surface: Rooted,
   wanted: ReadonlyMap<string, SurfaceEntry>,
   releases: Iterable<[string, ReadonlyMap<string, SurfaceEntry>]>,
 ): Map<string, OwnEntry> {
-  const own = new Map<string, OwnEntry>()
-  const unknown = new Set<string>()
-  for (const place of folders.flatMap((folder) => placesIn(root, folder))) {
-    const target = targetOf(join(root, place))
-    const { kind = 'directory', digest = '' } = wanted.get(place) ?? {}
-    if (target === undefined) unknown.add(place)
-    else if (target.startsWith(`${pointerPath(layout, name)}/`))
-      own.set(place, { by: 'link', kind, digest, target })
-  }
-  if (unknown.size === 0) return own
+  const { root } = surface
+  const { links: own, others } = findLinks(layout, surface, wanted)
+  if (others.size === 0) return own
   for (const [release, entries] of releases) {
-    for (const place of unknown) {
+    for (const place of others) {
       const entry = entries.get(place)
       if (entry === undefined || !isCopyOf(root, place, entry)) continue
       own.set(place, describeCopy(join(root, place), entry, release))
-      unknown.delete(place)
+      others.delete(place)
     }
-    if (unknown.size === 0) break
+    if (others.size === 0) break
   }
   return own
+}
+
+/** What leads below the pointer of the surface, and the places of everything that is no link. */
+function findLinks(
+  layout: Layout,
+  { name, root, folders }: Rooted,
+  wanted: ReadonlyMap<string, SurfaceEntry>,
+): { links: Map<string, OwnEntry>; others: Set<string> } {
+  const links = new Map<string, OwnEntry>()
+  const others = new Set<string>()
+  for (const place of folders.flatMap((folder) => placesIn(root, folder))) {
+    const target = targetOf(join(root, place))
+    const { kind = 'directory', digest = '' } = wanted.get(place) ?? {}
+    if (target === undefined) others.add(place)
+    else if (target.startsWith(`${pointerPath(layout, name)}/`))
+      links.set(place, { by: 'link', kind, digest, target })
+  }
+  return { links, others }
 }
 
 function isCopyOf(root: string, place: string, entry: SurfaceEntry): boolean {

@@ -518,6 +518,19 @@ describe('a ledger that is lost', () => {
     })
   })
 
+  test('with its pointer, as of a home that was deleted and has joined anew, leaves no link that leads nowhere', async () => {
+    const desk = await createDesk()
+    await desk.run(await desk.install(1, { ...skill('gone', 'x'), ...skill('stays', 'x') }))
+    await add(desk)
+    await symlink('nowhere', join(claude(desk), 'skills/mine'))
+    await rm(ledgerOf(desk))
+    await rm(pointerPath(desk.layout, 'claude-code'))
+    await desk.run(await desk.install(2, skill('stays', 'y')))
+    await add(desk)
+    expect(readdirSync(join(claude(desk), 'skills')).sort()).toEqual(['mine', 'stays'])
+    expect((await listSurfaces(desk.context))[0]).toMatchObject({ entries: 1, shadowed: [] })
+  })
+
   test('holds what ran in the last fourteen days, as far as it is on disk', async () => {
     const desk = await createDesk()
     await add(desk)
