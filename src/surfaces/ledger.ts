@@ -70,10 +70,10 @@ export function ledgerPath({ ledgers }: Layout, surface: string): string {
   return join(ledgers, `${surface}.json`)
 }
 
-/** Surfaces of which there is one. */
+/** Surfaces of which there is one. What lies beside them has a dot in its name, as `hook-undo.ts` has. */
 export function ledgerNames({ ledgers }: Layout): string[] {
   const names = onDiskNow(ledgers, () => (existsSync(ledgers) ? readdirSync(ledgers) : []))
-  return names.filter((name) => /^[^.].*\.json$/.test(name)).map((name) => name.slice(0, -'.json'.length))
+  return names.flatMap((name) => /^([^.]+)\.json$/.exec(name)?.[1] ?? [])
 }
 
 /** Whether something was shown, as the pointer tells, and nobody knows any more what: that is not the same as nothing. */

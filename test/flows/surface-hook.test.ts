@@ -2,10 +2,12 @@ import { chmod, cp, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { replaceFile } from '../../src/disk/replace-file.ts'
+import { heldHere } from '../../src/flows/follow-surfaces.ts'
 import { removeSurface } from '../../src/flows/surface.ts'
 import { findHook, installHook, removeHook } from '../../src/flows/surface-hook.ts'
 import { layoutOf } from '../../src/home/layout.ts'
 import { hookCommand, isHookCommand } from '../../src/surfaces/hook-command.ts'
+import { ledgerNames } from '../../src/surfaces/ledger.ts'
 import { withHooks, withoutHooks } from '../../src/surfaces/settings-text.ts'
 import { execute } from '../support/cli.ts'
 import { createSurfaceHome, type SurfaceHome } from '../support/surface-home.ts'
@@ -78,6 +80,15 @@ describe('a hook', () => {
       expect(await home.read()).toBe(text)
     },
   )
+
+  test('is no surface, of which something might be read: releases go as they do without it', async () => {
+    const { context, update } = await withSettings('{}')
+    const { directory } = await update({ 'skills/a/SKILL.md': 'a' })
+    await installHook(context, NAME, PROGRAM)
+    expect(ledgerNames(context.layout)).toEqual([NAME])
+    await mkdir(join(context.layout.releases, '2026.01.01-0123456'))
+    expect(await heldHere(context)).toEqual(new Set([directory]))
+  })
 
   test('leaves what a person writes, whatever it is put around', async () => {
     for (const [, text] of SETTINGS.slice(3)) {
