@@ -7,7 +7,7 @@ import type { Snapshot } from './snapshot.ts'
 
 export function damagedConfig({ layout }: Pick<Snapshot, 'layout'>, problem: SkillsctlError): Finding[] {
   return new Findings('config').problem(layout.config, wording(problem), {
-    hint: 'mend it, or move it away and join again: skillsctl join <token>, then skillsctl surface add <preset>',
+    hint: 'mend it, or move it out of the home and join again: skillsctl join <token>, then skillsctl surface add <preset>',
   }).all
 }
 

@@ -141,8 +141,10 @@ function checkPlaces({ layout }: Snapshot, surfaceSnapshot: SurfaceSnapshot, fin
     those('taken').filter((place) => !ledger.shadowed.includes(place)),
     'something else has taken the place of entries',
   )
+  // Of a switch that was left half done, the ledger names what was to come as well.
+  const made = ledger.shows === undefined ? [] : [...ledger.entries.keys()]
   tell(
-    [...ledger.entries.keys()].filter((place) => !entries.has(place)),
+    made.filter((place) => !entries.has(place)),
     'entries are left of another release',
   )
   const pointer = pointerPath(layout, name)

@@ -28,6 +28,8 @@ export async function adopt(
   on: string | undefined,
 ): Promise<Adopted[]> {
   const { layout, now } = context
+  // As a shell completes the name of a directory.
+  const entry = wanted.replace(/\/+$/, '')
   const config = await requireConfig(layout)
   const surfaces = on === undefined ? surfacesOf(config) : [requireSurface(config, on)]
   return withLock(layout.lock, async () => {
@@ -37,7 +39,7 @@ export async function adopt(
       const { root, name } = surface
       const { shadowed } = await readLedger(layout, name)
       known.push(...shadowed)
-      const places = shadowed.filter((place) => place === wanted || place.endsWith(`/${wanted}`))
+      const places = shadowed.filter((place) => place === entry || place.endsWith(`/${entry}`))
       if (root === undefined || places.length === 0) continue
       for (const place of places) {
         // It may have gone meanwhile: then the place is free.

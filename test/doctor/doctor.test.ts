@@ -704,6 +704,16 @@ describe('doctor', () => {
     expect({ lines: linesOf(again), fixed: again.fixed }).toEqual({ lines: CLEAN, fixed: [] })
   })
 
+  it('does not take what a killed switch was about to make for something that was left', async () => {
+    const scene = await createScene()
+    const path = join(scene.layout.ledgers, 'claude-code.json')
+    const { shows: _none, ...ledger } = JSON.parse(await readFile(path, 'utf8'))
+    ledger.entries['skills/coming'] = ledger.entries['skills/plan']
+    await writeFile(path, JSON.stringify(ledger))
+    const problems = linesOf(await scene.look()).filter((line) => line.startsWith('!'))
+    expect(problems).toEqual([expect.stringContaining('a switch was left half done')])
+  })
+
   it('fixes in one run what only shows when something else is fixed', async () => {
     const scene = await createScene(SKILLS, [])
     await scene.surface('claude-code', { switch: 'session' })

@@ -290,7 +290,7 @@ describe('adopting', () => {
     const { ino } = lstatSync(at(desk))
     await desk.run(await desk.install(1, RELEASE))
     expect((await add(desk)).settled?.shown?.shadowed).toEqual(['skills/a'])
-    const [adopted] = await adopt(desk.context, 'a', undefined)
+    const [adopted] = await adopt(desk.context, 'a/', undefined)
     expect(adopted).toMatchObject({ surface: 'claude-code', place: 'skills/a' })
     expect(lstatSync(join(adopted?.kept ?? '', 'skills/a')).ino).toBe(ino)
     expect(seen(claude(desk))['skills/a/SKILL.md']).toBe('a: x\n')
