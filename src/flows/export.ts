@@ -11,7 +11,7 @@ import { withLock } from '../disk/lock.ts'
 import { requireConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
-import { type Bundle, makeBundle, type Refusal } from '../surfaces/bundle.ts'
+import { type Bundle, isBundleOf, makeBundle, type Refusal } from '../surfaces/bundle.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger, writeLedger } from '../surfaces/ledger.ts'
 import { skillsOf } from '../surfaces/skills.ts'
@@ -45,8 +45,9 @@ export interface ExportReport {
 }
 
 /**
- * Every bundle is made before the first is written.
- * @throws SkillsctlError `absent` for a skill that is not there, `drift`, `refused` when an upload would refuse one
+ * Every bundle is made, and has its place, before the first is written.
+ * @throws SkillsctlError `absent` for a skill that is not there, `drift`, `refused` when an upload would refuse one, or something
+ *   else is in its place
  */
 export async function exportSkills(
   context: MachineContext,
@@ -59,8 +60,10 @@ export async function exportSkills(
   const chosen = chooseSkills(skillsOf(installed), skills)
   const bundles = await bundle(join(layout.releases, installed.directory), chosen)
   await onDisk(output, () => makeDirectory(output))
+  const before = new Map<Bundle, Buffer | undefined>()
+  for (const made of bundles) before.set(made, await replaceable(output, made.name))
   const exported: ExportedSkill[] = []
-  for (const made of bundles) exported.push(await write(output, made))
+  for (const [made, there] of before) exported.push(await write(output, made, there))
   const notedFor = await note(context, installed, chosen)
   return { version: installed.version, exported, notedFor }
 }
@@ -140,9 +143,25 @@ async function bundle(release: string, chosen: ReadonlyMap<string, SurfaceEntry>
   })
 }
 
-async function write(output: string, { name, zip, dropped }: Bundle): Promise<ExportedSkill> {
-  const file = join(output, `${name}.zip`)
-  const there = await readIfThere(file)
+const fileOf = (output: string, name: string): string => join(output, `${name}.zip`)
+
+/** What a bundle would replace. @throws SkillsctlError `refused` for what is no bundle, and somebody's own */
+async function replaceable(output: string, name: string): Promise<Buffer | undefined> {
+  const subject = fileOf(output, name)
+  const there = await readIfThere(subject)
+  if (there === undefined || isBundleOf(name, there)) return there
+  throw new SkillsctlError('refused', 'a file of this name is there that is no bundle of this skill', {
+    subject,
+    hint: 'move it away, or name another directory with --output',
+  })
+}
+
+async function write(
+  output: string,
+  { name, zip, dropped }: Bundle,
+  there: Buffer | undefined,
+): Promise<ExportedSkill> {
+  const file = fileOf(output, name)
   const isSame = there?.equals(zip) ?? false
   if (!isSame) await writeFileAtomic(file, zip)
   const outcome = isSame ? 'unchanged' : 'written'

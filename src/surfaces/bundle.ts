@@ -112,6 +112,18 @@ function optionsOf({ mode }: PlainFile) {
   } as const
 }
 
+/** Whether a file is what we have made of a skill of this name once, as its first entry tells. */
+export function isBundleOf(name: string, bytes: Buffer): boolean {
+  if (bytes.length < FIRST_NAME || bytes.readUInt32LE(0) !== LOCAL_HEADER) return false
+  const entry = bytes.toString('utf8', FIRST_NAME, FIRST_NAME + bytes.readUInt16LE(FIRST_NAME - 4))
+  return bytes.readUInt16LE(12) === FIRST_DATE && entry.startsWith(`${name}/`)
+}
+
+/** APPNOTE.TXT 4.3.7: the signature of an entry, its date, and where its name begins. */
+const LOCAL_HEADER = 0x04034b50
+const FIRST_DATE = (1 << 5) | 1
+const FIRST_NAME = 30
+
 async function readVerified(release: string, { from, size, integrity }: PlainFile): Promise<Uint8Array> {
   const place = join(release, from)
   const info = await onDisk(place, () => unlessAbsent(lstat(place), undefined))

@@ -1,5 +1,5 @@
 /** Bundles for places that no file reaches: made of the current release, all or none, and noted. */
-import { chmod, lstat, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unzipSync } from 'fflate'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -128,13 +128,28 @@ describe('an export', () => {
   })
 
   it('takes the place of a link instead of writing through it', async () => {
+    const { update, output, export: run } = await scene()
+    await run(['review'])
+    await rename(join(output, 'review.zip'), join(output, 'mine'))
+    await symlink('mine', join(output, 'review.zip'))
+    const before = await readFile(join(output, 'mine'))
+    await update({ ...FILES, 'skills/review/more.md': 'more\n' })
+    await run(['review'])
+    expect(await readFile(join(output, 'mine'))).toEqual(before)
+    expect((await lstat(join(output, 'review.zip'))).isFile()).toBe(true)
+  })
+
+  it.each([
+    ['something of the person’s', 'mine'],
+    ['nothing yet', ''],
+    ['a zip of something else', Buffer.concat([Buffer.from('PK\u0003\u0004'), Buffer.alloc(40)])],
+  ])('leaves a file that is %s, and writes no other', async (_what, content) => {
     const { output, export: run } = await scene()
     await mkdir(output)
-    await writeFile(join(output, 'mine'), 'mine')
-    await symlink('mine', join(output, 'review.zip'))
-    await run(['review'])
-    expect(await readFile(join(output, 'mine'), 'utf8')).toBe('mine')
-    expect((await lstat(join(output, 'review.zip'))).isFile()).toBe(true)
+    await writeFile(join(output, 'review.zip'), content)
+    await expect(run('all')).rejects.toMatchObject({ code: 'refused', subject: join(output, 'review.zip') })
+    expect(await readFile(join(output, 'review.zip'))).toEqual(Buffer.from(content))
+    expect(await readdir(output)).toEqual(['review.zip'])
   })
 
   it('puts what links lead to in their places, and keeps what may be run runnable', async () => {
