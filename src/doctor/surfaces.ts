@@ -1,6 +1,7 @@
 /** Each surface against the ledger: its root, its pointer, what we have made there. */
 import { join } from 'node:path'
 import { formatAge } from '../core/freshness.ts'
+import { shellWord } from '../core/shell-word.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
 import { whatItAwaits } from '../core/waiting.ts'
 import { ledgerPath } from '../surfaces/ledger.ts'
@@ -23,7 +24,7 @@ export function checkRoots({ surfaces, host }: Snapshot): Finding[] {
       const read = preset && rootOf(preset, host.user)
       if (read !== undefined && read !== path)
         findings.note(path, `in this environment its agent reads ${read}`, {
-          hint: `if that is the right one: skillsctl surface add ${surface.preset} --as ${surface.name} --root ${read}`,
+          hint: `if that is the right one: skillsctl surface add ${surface.preset} --as ${surface.name} --root ${shellWord(read)}`,
         })
       for (const folder of surface.folders)
         if (isLink(join(path, folder)))
@@ -50,7 +51,7 @@ const IN_PLACE = {
 }
 
 function wayOut(is: keyof typeof IN_PLACE, path: string): string {
-  const first = is === 'closed' ? `if it is yours: chmod u+rwx '${path}'` : 'move it away'
+  const first = is === 'closed' ? `if it is yours: chmod u+rwx ${shellWord(path)}` : 'move it away'
   return `${first}, then: skillsctl doctor --fix`
 }
 

@@ -1,4 +1,5 @@
 /** The line with which an agent calls our hook. */
+import { shellWord } from '../core/shell-word.ts'
 
 /** How it ends, with the surface behind. */
 const MARK = '# skillsctl hook'
@@ -18,8 +19,8 @@ export interface HookProgram {
  * something else first.
  */
 export function hookCommand({ node, program, home }: HookProgram, surface: string): string {
-  const [runtime, script] = [quote(node), quote(program)]
-  const place = home === undefined ? '' : ` --home ${quote(home)}`
+  const [runtime, script] = [shellWord(node), shellWord(program)]
+  const place = home === undefined ? '' : ` --home ${shellWord(home)}`
   const call = `NODE_OPTIONS= NODE_EXTRA_CA_CERTS= ${runtime} ${script} ${surface}${place} 2>/dev/null`
   return `test -x ${runtime} && test -f ${script} && ${call} || true ${MARK} ${surface}`
 }
@@ -32,8 +33,4 @@ export function isHookCommand(command: string, surface: string): boolean {
 /** The home that a command line of ours names. */
 export function homeIn(command: string): string | undefined {
   return HOME.exec(command)?.[1]?.slice(1, -1).replaceAll(`'\\''`, `'`)
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`
 }

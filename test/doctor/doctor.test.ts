@@ -546,9 +546,9 @@ const TOLD: Case[] = [
   {
     state: 'a shell whose Claude Code reads another directory',
     breaks: async () => {},
-    look: { variables: { CLAUDE_CONFIG_DIR: '/elsewhere' } },
-    says: '- USER/.claude: in this environment its agent reads /elsewhere',
-    left: /--root \/elsewhere/,
+    look: { variables: { CLAUDE_CONFIG_DIR: '/else where' } },
+    says: '- USER/.claude: in this environment its agent reads /else where',
+    left: /--root '\/else where'/,
     isNote: true,
   },
   {
