@@ -1,9 +1,10 @@
 /**
- * Replacing a file that others write as well: only as long as it is what it was when it was read. It keeps its mode, and
- * a link to it stays a link.
+ * Replacing a file that others write as well: only as long as it is what it was when it was read. It keeps its mode and
+ * owner, and a link to it stays a link.
  */
 import {
   chmodSync,
+  chownSync,
   linkSync,
   lstatSync,
   readFileSync,
@@ -51,7 +52,10 @@ export async function replaceFile(
     try {
       await writeAndSync(temporary, after, NEW_MODE)
       if (before === undefined) return putNew(temporary, target)
-      chmodSync(temporary, statSync(target).mode & 0o7777)
+      const { mode, uid, gid } = statSync(target)
+      // Who runs this with sudo leaves the file to whom it is of.
+      if (process.getuid?.() === 0) chownSync(temporary, uid, gid)
+      chmodSync(temporary, mode & 0o7777)
       // Nothing of ours comes between the two, so that only somebody within microseconds is missed.
       if (!isStill(target, before)) return false
       renameSync(temporary, target)

@@ -55,12 +55,18 @@ function rootOf(text: string, path: string): Node {
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
   const [error] = errors
   if (root?.type === 'object' && error === undefined) return root
-  const line = text.slice(0, error?.offset ?? 0).split('\n').length
   throw new SkillsctlError('corrupt', 'these settings are not a JSON object; they were left as they are', {
     subject: path,
-    found: error === undefined ? (root?.type ?? 'nothing') : `a mistake in line ${line}`,
+    found: error === undefined ? root?.type : mistakeIn(text, error),
     hint: 'mend the file, and run the command again',
   })
+}
+
+function mistakeIn(text: string, { offset }: ParseError): string {
+  if (text.trim() === '') return 'nothing'
+  // No editor shows it.
+  if (text.startsWith('\uFEFF')) return 'a byte order mark before it'
+  return `a mistake in line ${text.slice(0, offset).split('\n').length}`
 }
 
 /** Of a name that is there twice, readers take the last. */

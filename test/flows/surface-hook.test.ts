@@ -1,4 +1,16 @@
-import { chmod, cp, lstat, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { replaceFile } from '../../src/disk/replace-file.ts'
@@ -12,6 +24,7 @@ import { withHooks, withoutHooks } from '../../src/surfaces/settings-text.ts'
 import { execute } from '../support/cli.ts'
 import { createSurfaceHome, type SurfaceHome } from '../support/surface-home.ts'
 import { temporaryDirectory } from '../support/team.ts'
+import { isRoot } from '../support/unprivileged.ts'
 
 const NAME = 'claude-code'
 const PROGRAM = { node: '/opt/node/bin/node', program: '/opt/skillsctl/dist/hook/main.cjs' }
@@ -147,6 +160,13 @@ describe('a hook', () => {
     })
   })
 
+  test.runIf(isRoot)('leaves the file to its owner when somebody with all rights installs it', async () => {
+    const { context, path } = await withSettings('{}\n')
+    await chown(path, 1234, 2345)
+    await installHook(context, NAME, PROGRAM)
+    expect(await stat(path)).toMatchObject({ uid: 1234, gid: 2345 })
+  })
+
   test('is written through a link, and keeps the mode', async () => {
     const home = await withSettings()
     const dotfiles = await temporaryDirectory()
@@ -164,19 +184,21 @@ describe('a hook', () => {
   })
 
   test.each([
-    ['text', 'model: opus'],
-    ['an empty file', ''],
-    ['JSON with a comment', '{\n  // mine\n  "a": 1\n}'],
-    ['JSON that is cut short', '{"a": 1'],
-    ['a list', '[]'],
-    ['hooks that are a list', '{"hooks": []}'],
-    ['an event that is no list', '{"hooks": {"SessionStart": {}}}'],
-  ])('is refused by settings that are %s, which stay as they are', async (_name, text) => {
+    ['text', 'model: opus', 'a mistake in line 1'],
+    ['an empty file', '', 'nothing'],
+    ['JSON behind a byte order mark', '\uFEFF{}', 'a byte order mark before it'],
+    ['JSON with a comment', '{\n  // mine\n  "a": 1\n}', 'a mistake in line 2'],
+    ['JSON that is cut short', '{"a": 1', 'a mistake in line 1'],
+    ['a list', '[]', 'array'],
+    ['hooks that are a list', '{"hooks": []}', 'an entry of type array'],
+    ['an event that is no list', '{"hooks": {"SessionStart": {}}}', 'an entry of type object'],
+  ])('is refused by settings that are %s, which stay as they are', async (_name, text, found) => {
     const home = await withSettings(text)
     for (const work of [installHook, removeHook, findHook])
       await expect(work(home.context, NAME, PROGRAM)).rejects.toMatchObject({
         code: 'corrupt',
         subject: home.path,
+        found,
       })
     expect(await home.read()).toBe(text)
   })
