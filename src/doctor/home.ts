@@ -1,5 +1,7 @@
 /** The home itself: the release that runs, whose it is, what a killed run has left. */
-import { lstatSync, statSync } from 'node:fs'
+import { lstatSync, type Stats, statSync } from 'node:fs'
+import type { SkillsctlError } from '../core/errors.ts'
+import { errnoOf } from '../disk/fault.ts'
 import { isRecorded } from '../home/activation.ts'
 import { findDrift } from '../home/drift.ts'
 import { identityOf, notedIdentity } from '../home/machine-identity.ts'
@@ -31,30 +33,53 @@ function nothingAt(path: string): boolean {
 
 /** Others who may write here could change what agents are told to do. */
 const OTHERS_WRITE = 0o022
-const OWNER_ALL = 0o700
+const OF_OWNER = { directory: 0o700, file: 0o600 }
 
 export function checkPermissions({ layout }: Pick<Snapshot, 'layout'>): Finding[] {
   const findings = new Findings('permissions')
   const { releases, manifests, trust, staging, kept, surfaces, ledgers, leases, root } = layout
-  for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases]) {
-    const info = statSync(path, { throwIfNoEntry: false })
-    if (info === undefined) continue
-    const mode = (info.mode & 0o777).toString(8)
-    if (!info.isDirectory()) {
-      findings.problem(path, 'a file is where a directory belongs', {
-        hint: 'move it away, then: skillsctl pull',
-      })
-    } else if (process.getuid !== undefined && process.getuid() !== 0 && info.uid !== process.getuid()) {
-      findings.problem(path, 'belongs to another user', {
-        hint: `run skillsctl as the user that owns ${root}`,
-      })
-    } else if ((info.mode & OTHERS_WRITE) !== 0) {
-      findings.problem(path, `other users may write here (${mode})`, { fix: 'permissions' })
-    } else if ((info.mode & OWNER_ALL) !== OWNER_ALL) {
-      findings.problem(path, `its owner may not write here (${mode})`, { fix: 'permissions' })
-    }
-  }
+  for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases])
+    checkMode(findings, root, path, 'directory')
+  for (const path of [layout.config, layout.state, layout.history]) checkMode(findings, root, path, 'file')
   return findings.all.length > 0 ? findings.all : findings.ok(root, 'only its owner may write there').all
+}
+
+function checkMode(findings: Findings, root: string, path: string, kind: keyof typeof OF_OWNER): void {
+  const info = infoOf(path)
+  if (info === undefined) return
+  const mode = (info.mode & 0o777).toString(8)
+  if (kind === 'directory' && !info.isDirectory()) {
+    findings.problem(path, 'a file is where a directory belongs', {
+      hint: 'move it away, then: skillsctl pull',
+    })
+  } else if (process.getuid !== undefined && process.getuid() !== 0 && info.uid !== process.getuid()) {
+    findings.problem(path, 'belongs to another user', {
+      hint: `run skillsctl as the user that owns ${root}`,
+    })
+  } else if ((info.mode & OTHERS_WRITE) !== 0) {
+    findings.problem(path, `other users may write here (${mode})`, { fix: 'permissions' })
+  } else if ((info.mode & OF_OWNER[kind]) !== OF_OWNER[kind]) {
+    findings.problem(path, `its owner may not read and write here (${mode})`, { fix: 'permissions' })
+  }
+}
+
+function infoOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    // Said of the directory that it is in.
+    if (errnoOf(error) === 'EACCES') return undefined
+    throw error
+  }
+}
+
+/** Of a home in which something may not be read, that and nothing else can be told. */
+export function closedHome(snapshot: Pick<Snapshot, 'layout'>, problem: SkillsctlError): Finding[] {
+  const { subject = snapshot.layout.root, message, hint } = problem
+  const findings = new Findings('permissions').problem(subject, `nothing else was looked at: ${message}`, {
+    hint,
+  })
+  return [...checkPermissions(snapshot), ...findings.all]
 }
 
 export function checkIdentity({ config, machineId }: Snapshot): Finding[] {

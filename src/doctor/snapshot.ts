@@ -12,6 +12,7 @@ import type { Host } from '../surfaces/host.ts'
 import { sessionsOn } from '../surfaces/lease.ts'
 import { EMPTY, type Ledger, ledgerNames, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
+import { findOurs } from '../surfaces/rebuild-ledger.ts'
 import { entriesShown } from '../surfaces/show.ts'
 import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
 import type { HookState } from './hook.ts'
@@ -108,7 +109,7 @@ async function snapshotOf(
 ): Promise<SurfaceSnapshot> {
   const { root: path, name } = surface
   const read = await orWhyNot(() => readLedger(layout, name))
-  const ledger = isError(read) ? EMPTY : read
+  const ledger = isError(read) ? await guess(layout, surface, now) : read
   const pointer = pointerOf(layout, name)
   const wants = currentDirectory(layout)
   const shown = pointer ?? wants
@@ -138,6 +139,12 @@ async function snapshotOf(
   const verdicts = [...states].map(([place, state]) => judge(rooted, place, state, reading))
   const blocked = blockedFolders(rooted)
   return { ...base, root, blocked, entries, states, reading, verdicts }
+}
+
+/** What `--fix` would find to be ours, of a surface whose ledger cannot be read: else all of it would look like the person's. */
+async function guess(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Ledger> {
+  const found = root === undefined ? EMPTY : await orWhyNot(() => findOurs(layout, { ...surface, root }, now))
+  return isError(found) ? EMPTY : found
 }
 
 function blockedFolders({ root, folders }: Surface & { readonly root: string }): SurfaceSnapshot['blocked'] {

@@ -61,6 +61,10 @@ export function checkLedgers({ layout, surfaces, orphanedLedgers }: Snapshot): F
     if (unread === undefined) findings.ok(surface.name, 'says what is ours')
     else if (unread.code === 'unsupported')
       findings.problem(surface.name, unread.message, { hint: unread.hint })
+    else if (unread.code !== 'corrupt')
+      findings.problem(unread.subject ?? surface.name, `its ledger cannot be read: ${unread.message}`, {
+        hint: unread.hint,
+      })
     else
       findings.problem(surface.name, 'its ledger is damaged: nobody knows what is ours there', {
         hint: 'what leads into the home is recognized, all else is left alone',

@@ -3,7 +3,7 @@ import { isError, type SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { checkSurfaceDefinitions, damagedConfig } from '../doctor/config.ts'
 import { type Finding, REPAIRS, type Repair } from '../doctor/finding.ts'
-import { checkIdentity, checkLeftovers, checkPermissions, checkRelease } from '../doctor/home.ts'
+import { checkIdentity, checkLeftovers, checkPermissions, checkRelease, closedHome } from '../doctor/home.ts'
 import { checkHooks, type HookState } from '../doctor/hook.ts'
 import { checkClock, checkFreshness, checkPin } from '../doctor/knowledge.ts'
 import { checkHeads, checkListing, checkPlugins } from '../doctor/skills.ts'
@@ -97,6 +97,18 @@ function includes(findings: readonly Finding[], { check, subject, message }: Fin
 }
 
 async function look(
+  context: MachineContext,
+  options: DoctorOptions,
+): Promise<Pick<DoctorReport, 'findings' | 'surfaces'>> {
+  try {
+    return await lookAtAll(context, options)
+  } catch (error) {
+    if (!isError(error, 'failed')) throw error
+    return { findings: closedHome(context, error), surfaces: [] }
+  }
+}
+
+async function lookAtAll(
   context: MachineContext,
   { host, machineId, hooks: keeper }: DoctorOptions,
 ): Promise<Pick<DoctorReport, 'findings' | 'surfaces'>> {

@@ -51,12 +51,15 @@ const REPAIR: Readonly<Record<Repair, (context: MachineContext, options: RepairO
   },
 }
 
-/** What others may do is taken away, nothing else. */
+/** What others may do is taken away, what the owner needs is given, nothing else. */
 async function repairPermissions({ layout }: MachineContext): Promise<void> {
   for (const path of Object.values(layout)) {
+    // A link: to a release, whose modes are its own.
+    if (path === layout.current) continue
     const info = onDiskNow(path, () => statSync(path, { throwIfNoEntry: false }))
-    if (info?.isDirectory() === true && path !== layout.current)
-      onDiskNow(path, () => chmodSync(path, (info.mode & ~0o022 & 0o777) | 0o700))
+    if (info === undefined) continue
+    const ofOwner = info.isDirectory() ? 0o700 : 0o600
+    onDiskNow(path, () => chmodSync(path, (info.mode & ~0o022 & 0o777) | ofOwner))
   }
 }
 

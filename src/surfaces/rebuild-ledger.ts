@@ -48,12 +48,15 @@ export async function foundLedger(layout: Layout, surface: Rooted, now: number):
 
 /** @throws SkillsctlError `absent`: as long as the root is away, what is ours there cannot be told */
 export async function rebuildLedger(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
-  return onDisk(surface.root, async () =>
-    replaceLedger(layout, surface.name, await findAll(layout, surface, now), now),
-  )
+  return replaceLedger(layout, surface.name, await findOurs(layout, surface, now), now)
 }
 
-async function findAll(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
+/** Changes nothing. @throws SkillsctlError `absent` as long as the root is away */
+export async function findOurs(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
+  return onDisk(surface.root, () => findIn(layout, surface, now))
+}
+
+async function findIn(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
   insistOnRoot(surface)
   const pointer = pointerOf(layout, surface.name)
   const release = pointer === undefined ? undefined : readInstalled(layout, pointer)

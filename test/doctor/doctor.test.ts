@@ -50,7 +50,7 @@ const FIXED: Case[] = [
   {
     state: 'a home that its owner may not write in',
     breaks: ({ layout }) => chmod(layout.kept, 0o500),
-    says: '! KEPT: its owner may not write here (500)',
+    says: '! KEPT: its owner may not read and write here (500)',
   },
   {
     state: 'a home copied from another machine',
@@ -702,6 +702,15 @@ describe('doctor', () => {
     expect({ failed, fixed: fixed.length > 0 }).toEqual({ failed: [], fixed: true })
     const again = await scene.look({ ...look, fix: true })
     expect({ lines: linesOf(again), fixed: again.fixed }).toEqual({ lines: CLEAN, fixed: [] })
+  })
+
+  it('tells of a damaged ledger, and not that what is of the release were the person’s', async () => {
+    const scene = await createScene()
+    await truncate(join(scene.layout.ledgers, 'claude-code.json'), 40)
+    expect(linesOf(await scene.look())).toEqual([
+      expect.stringMatching(/^! claude-code: its ledger is damaged/),
+      ...CLEAN,
+    ])
   })
 
   it('does not take what a killed switch was about to make for something that was left', async () => {
