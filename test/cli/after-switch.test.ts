@@ -12,7 +12,7 @@ let site: Site
 let older = ''
 let newer = ''
 beforeAll(async () => {
-  site = await Site.create()
+  site = await Site.create({ prepare: runHere })
   const { releases } = await site.json(['releases', '--channel', 'canary'])
   ;[newer, older] = releases.map(({ release }: { release: { version: string } }) => release.version)
 })

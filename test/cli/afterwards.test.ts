@@ -7,7 +7,7 @@ import { runHere } from '../support/in-process.ts'
 
 let site: Site
 beforeAll(async () => {
-  site = await Site.create({ commits: 1 })
+  site = await Site.create({ commits: 1, prepare: runHere })
 })
 afterAll(() => site.remove())
 

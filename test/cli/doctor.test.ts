@@ -8,7 +8,7 @@ import { runHere } from '../support/in-process.ts'
 describe('doctor', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create({ commits: 1 })
+    site = await Site.create({ commits: 1, prepare: runHere })
     await site.commit({ 'skills/review/SKILL.md': '---\nname: review\ndescription: Reviews.\n---\n' })
     await site.publish()
     await site.joined('home')

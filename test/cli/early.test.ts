@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { execute, Site } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 import {
   type StaticFault,
   type StaticServer,
@@ -23,7 +24,7 @@ describe('the first question', () => {
   /** What becomes of the question for the pointer. */
   let fault: StaticFault | 'silence' | undefined
   beforeAll(async () => {
-    site = await Site.create({ commits: 1 })
+    site = await Site.create({ commits: 1, prepare: runHere })
     root = String(JSON.parse(await readFile(join(site.checkout, 'skillsctl.json'), 'utf8')).root)
     server = await serve({
       fault: ({ key }) => (key !== POINTER ? undefined : fault === 'silence' ? new Promise(() => {}) : fault),

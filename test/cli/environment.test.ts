@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BARE, execute, run, Site, shellCommand } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 import { isOpenToOthers, isRoot } from '../support/unprivileged.ts'
 
 /** nobody, where we may become somebody else. */
@@ -16,7 +17,7 @@ const asNobody = it.runIf(NOBODY === undefined || isOpenToOthers())
 describe('the environment of a command', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create()
+    site = await Site.create({ prepare: runHere })
   })
   afterAll(() => site.remove())
 

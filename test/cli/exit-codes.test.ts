@@ -4,13 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exitOf } from '../../cli/exit.ts'
 import { ERROR_CODES } from '../../src/core/errors.ts'
 import { withLock } from '../../src/disk/lock.ts'
-import { Site } from '../support/cli.ts'
+import { run, Site } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 import { startS3Server } from '../support/s3/server.ts'
 
 describe('exit codes', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create()
+    site = await Site.create({ how: runHere })
   })
   afterAll(() => site.remove())
 
@@ -140,7 +141,7 @@ describe('exit codes', () => {
   it('is 8 when another process holds the home', async () => {
     const machine = await site.joined('eight')
     const lock = join(site.home('eight'), 'lock')
-    const { exit, stderr } = await withLock(lock, () => machine(['pin']))
+    const { exit, stderr } = await withLock(lock, () => machine(['pin'], {}, run))
     expect(exit).toBe(8)
     expect(stderr).toContain(String(process.pid))
   }, 30_000)

@@ -29,7 +29,7 @@ describe('skillsctl export', () => {
   let machine: Awaited<ReturnType<Site['joined']>>
 
   beforeAll(async () => {
-    site = await Site.create({ commits: 0 })
+    site = await Site.create({ commits: 0, how: runHere })
     const script = join(site.checkout, 'skills/quarterback/scripts/run.sh')
     await site.commit({
       'skills/quarterback/SKILL.md': `${HEAD}\n# Quarterback\n`,

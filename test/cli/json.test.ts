@@ -11,7 +11,7 @@ describe('--json', () => {
   const used = new Set<string>()
 
   beforeAll(async () => {
-    site = await Site.create()
+    site = await Site.create({ prepare: runHere })
   })
   afterAll(() => site.remove())
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Site } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 
 /** Written by the bundler: chunk → modules. */
 const CHUNKS = new URL('../../build/chunks.json', import.meta.url)
@@ -11,7 +12,7 @@ const HOOK = new URL('../support/record-modules.mjs', import.meta.url).href
 describe('modules', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create({ commits: 1 })
+    site = await Site.create({ commits: 1, prepare: runHere })
     await site.joined('home')
   })
   afterAll(() => site.remove())

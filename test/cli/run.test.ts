@@ -11,7 +11,7 @@ import { type StaticServer, startStaticServer } from '../support/static-server.t
 
 let site: Site
 beforeAll(async () => {
-  site = await Site.create({ commits: 1 })
+  site = await Site.create({ commits: 1, prepare: runHere })
 })
 afterAll(() => site.remove())
 

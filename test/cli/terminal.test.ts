@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PASSPHRASE } from '../support/cheap-keys.ts'
 import { BARE, Site, shellCommand } from '../support/cli.ts'
+import { runHere } from '../support/in-process.ts'
 
 const HAS_SCRIPT = /util-linux/.test(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? '')
 
@@ -14,7 +15,7 @@ type Dialogue = readonly [shows: string, type: string][]
 describe('without a terminal', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create({ commits: 1 })
+    site = await Site.create({ commits: 1, prepare: runHere })
   })
   afterAll(() => site.remove())
 
@@ -41,10 +42,10 @@ describe('without a terminal', () => {
 
   it('a step back is not made without --yes', async () => {
     const machine = await site.joined('back')
-    await site.run(['promote', 'canary', 'stable', '--key', site.key('release')])
+    await site.run(['promote', 'canary', 'stable', '--key', site.key('release')], {}, runHere)
     await site.commit({ 'skills/review/SKILL.md': '# newer\n' })
     await site.publish()
-    await machine(['pull'])
+    await machine(['pull'], {}, runHere)
     const asked = await machine(['channel', 'stable'], { input: 'y\n' })
     expect(asked.exit).toBe(1)
     expect(asked.stderr).toMatch(/hint: .*--yes/)
@@ -56,8 +57,8 @@ describe('without a terminal', () => {
 describe.skipIf(!HAS_SCRIPT)('at a terminal', () => {
   let site: Site
   beforeAll(async () => {
-    site = await Site.create({ commits: 1 })
-    await site.run(['promote', 'canary', 'stable', '--key', site.key('release')])
+    site = await Site.create({ commits: 1, prepare: runHere })
+    await site.run(['promote', 'canary', 'stable', '--key', site.key('release')], {}, runHere)
     await site.commit({ 'skills/review/SKILL.md': '# newer\n' })
     await site.publish()
     await mkdir(join(site.directory, 'outside'))

@@ -13,7 +13,7 @@ describe('a typo', () => {
   let words: Record<string, string>
 
   beforeAll(async () => {
-    site = await Site.create()
+    site = await Site.create({ prepare: runHere })
     await site.joined('home')
     await site.run(['keys', 'new', join(site.directory, 'other.key')])
     await writeFile(join(site.directory, 'wrong-pass'), 'not the passphrase\n')

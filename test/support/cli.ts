@@ -19,6 +19,9 @@ export interface Ran {
   readonly stderr: string
 }
 
+/** `run`, or `runHere` of ./in-process.ts where a process of its own is not what a test is about. */
+export type Runs = (args: readonly string[], options: RunOptions) => Promise<Ran>
+
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
@@ -33,6 +36,13 @@ export const BARE: NodeJS.ProcessEnv = {
   TMPDIR: tmpdir(),
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
+}
+
+/** Otherwise every commit starts another git, which finds nothing to tidy. */
+const WITHOUT_MAINTENANCE: NodeJS.ProcessEnv = {
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'maintenance.auto',
+  GIT_CONFIG_VALUE_0: 'false',
 }
 
 /** Runs any program to its end. */
@@ -85,26 +95,32 @@ export class Site {
   readonly passphraseFile: string
   /** Where this team's repository is. */
   readonly url: string
+  /** How its commands run, unless they say otherwise. */
+  private readonly how: Runs
+  /** How those run that only lay out what a test needs: `init`, `publish`, `join`. */
+  private readonly prepare: Runs
   tokens = { stable: '', canary: '' }
   /** Texts that no output may contain. */
   #secrets: string[] = [PASSPHRASE]
   #day = 0
 
-  private constructor(directory: string, store: string, url: string) {
+  private constructor(directory: string, store: string, url: string, how: Runs, prepare: Runs) {
     this.directory = directory
     this.store = store
     this.checkout = join(directory, 'checkout')
     this.keys = join(directory, 'keys')
     this.passphraseFile = join(directory, 'passphrase')
     this.url = url
+    this.how = how
+    this.prepare = prepare
   }
 
   /** With two commits on canary, unless told otherwise. */
-  static async create({ url, env, commits = 2 }: SiteOptions = {}): Promise<Site> {
+  static async create({ url, env, commits = 2, how = run, prepare = how }: SiteOptions = {}): Promise<Site> {
     const directory = await mkdtemp(join(await realpath(tmpdir()), 'skillsctl-cli-'))
     const store = join(directory, 'store')
     const place = url ?? (await foreignUrl()) ?? pathToFileURL(store).href
-    const site = new Site(directory, store, place)
+    const site = new Site(directory, store, place, how, prepare)
     try {
       await site.found(commits, env)
     } catch (error) {
@@ -117,7 +133,7 @@ export class Site {
   private async found(commits: number, env: NodeJS.ProcessEnv | undefined): Promise<void> {
     await mkdir(this.checkout)
     await writeFile(this.passphraseFile, `${PASSPHRASE}\n`)
-    await this.git('init', '--quiet', '--initial-branch=main')
+    await this.git('init', '--quiet', '--template=', '--initial-branch=main')
     await writeKeys(this.keys)
     const flags = ['--name', 'acme', '--keys', this.keys, '--passphrase-file', this.passphraseFile]
     const { tokens } = await this.json(['init', this.url, ...flags], { env })
@@ -155,7 +171,7 @@ export class Site {
   async run(
     args: readonly string[],
     { env, ...options }: RunOptions = {},
-    how: (args: readonly string[], options: RunOptions) => Promise<Ran> = run,
+    how: Runs = this.how,
   ): Promise<Ran> {
     const ran = await how(args, {
       cwd: this.checkout,
@@ -170,34 +186,42 @@ export class Site {
   /** As `run`, of a command that has to succeed. @returns what `--json` printed */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into reports freely, and fail where they are wrong
   async json(args: readonly string[], options: { env?: NodeJS.ProcessEnv | undefined } = {}): Promise<any> {
-    const { exit, stdout, stderr } = await this.run([...args, '--json'], { env: options.env ?? {} })
+    const { exit, stdout, stderr } = await this.run(
+      [...args, '--json'],
+      { env: options.env ?? {} },
+      this.prepare,
+    )
     if (exit !== 0) throw new Error(`skillsctl ${args[0]} ended with ${exit}: ${stdout}${stderr}`)
     return JSON.parse(stdout)
   }
 
   /** A machine in a home of its own. */
-  machine(name: string): (args: readonly string[], options?: RunOptions) => Promise<Ran> {
-    return (args, options) => this.run([...args, '--home', this.home(name)], options)
+  machine(name: string): (args: readonly string[], options?: RunOptions, how?: Runs) => Promise<Ran> {
+    return (args, options, how) => this.run([...args, '--home', this.home(name)], options, how)
   }
 
   async joined(name: string, channel: 'canary' | 'stable' = 'canary') {
     const machine = this.machine(name)
-    const { exit, stderr } = await machine(['join', this.tokens[channel]])
+    const { exit, stderr } = await machine(['join', this.tokens[channel]], {}, this.prepare)
     if (exit !== 0) throw new Error(`joining failed: ${stderr}`)
     return machine
   }
 
-  async git(...args: string[]): Promise<string> {
+  git(...args: string[]): Promise<string> {
+    return this.inCheckout('git', ...args)
+  }
+
+  private async inCheckout(program: string, ...args: string[]): Promise<string> {
     const who = { NAME: 'Ada', EMAIL: 'ada@example.com', DATE: `2026-01-${10 + this.#day}T09:00:00Z` }
     const pairs = Object.entries(who).flatMap(([name, value]) => [
       [`GIT_AUTHOR_${name}`, value],
       [`GIT_COMMITTER_${name}`, value],
     ])
-    const { exit, stdout, stderr } = await execute('git', args, {
+    const { exit, stdout, stderr } = await execute(program, args, {
       cwd: this.checkout,
-      env: Object.fromEntries(pairs),
+      env: { ...Object.fromEntries(pairs), ...WITHOUT_MAINTENANCE },
     })
-    if (exit !== 0) throw new Error(`git ${args.join(' ')}: ${stderr}`)
+    if (exit !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
     return stdout.trim()
   }
 
@@ -208,8 +232,7 @@ export class Site {
       await mkdir(join(this.checkout, path, '..'), { recursive: true })
       await writeFile(join(this.checkout, path), text)
     }
-    await this.git('add', '--all')
-    await this.git('commit', '--quiet', '--message', `day ${this.#day}`)
+    await this.inCheckout('sh', '-c', `git add --all && git commit --quiet --message 'day ${this.#day}'`)
   }
 
   async publish({ env }: { env?: NodeJS.ProcessEnv | undefined } = {}) {
@@ -227,6 +250,10 @@ export interface SiteOptions {
   readonly url?: string
   readonly env?: NodeJS.ProcessEnv
   readonly commits?: number
+  /** How its commands run: each as a process of its own when left out. */
+  readonly how?: Runs
+  /** How `init`, `publish` and `join` run that come before what a test is about: as the others when left out. */
+  readonly prepare?: Runs
 }
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
