@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MOST_CATCHUP_CONTENT, type Piece } from '../core/catchup.ts'
-import type { Entry, FileEntry, Manifest } from '../core/manifest.ts'
+import { type Entry, type FileEntry, isSameEntry, type Manifest } from '../core/manifest.ts'
 import { errnoOf } from '../disk/fault.ts'
 import type { Catchup } from './catchup.ts'
 import { type Base, falseUnlessFull, integrityOf } from './copy-tree.ts'
@@ -63,8 +63,12 @@ class Patch {
   }
 
   apply(): Patched | false {
-    const gone = [...this.installed.values()].filter((entry) => !isSame(entry, this.next.get(entry.path)))
-    const made = [...this.next.values()].filter((entry) => !isSame(entry, this.installed.get(entry.path)))
+    const gone = [...this.installed.values()].filter(
+      (entry) => !isSameEntry(entry, this.next.get(entry.path)),
+    )
+    const made = [...this.next.values()].filter(
+      (entry) => !isSameEntry(entry, this.installed.get(entry.path)),
+    )
     for (const { path } of gone) this.remove(path)
     const tree = new NewTree(this.directory)
     const pieces = new Map(this.catchup.files?.map((piece) => [piece.path, piece]))
@@ -112,13 +116,6 @@ class Patch {
 
 function byPath({ files }: Manifest): ReadonlyMap<string, Entry> {
   return new Map(files.map((entry) => [entry.path, entry]))
-}
-
-function isSame(one: Entry, other: Entry | undefined): boolean {
-  if (one.mode !== other?.mode) return false
-  if (one.mode === 'link' || other.mode === 'link')
-    return one.mode === 'link' && other.mode === 'link' && one.target === other.target
-  return one.integrity === other.integrity
 }
 
 /** Every directory above these entries, the root of the tree as `.`. */

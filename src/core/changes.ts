@@ -1,6 +1,6 @@
 /** What differs between two trees: file by file, and summed up by skill for people (SPEC.md, "Channel heads"). */
 import { compareBytes } from './canonical.ts'
-import type { Entry } from './manifest.ts'
+import { type Entry, isSameEntry } from './manifest.ts'
 import { integer, list, object, optional, string } from './parse.ts'
 
 export interface FileChanges {
@@ -43,7 +43,7 @@ export function compareTrees(
   const renamed = [...byGit, ...sameContent(added, removed, old, now).filter(take)]
   const modified = after.filter((entry) => {
     const earlier = old.get(entry.path)
-    return earlier !== undefined && !sameEntry(earlier, entry)
+    return earlier !== undefined && !isSameEntry(earlier, entry)
   })
   return { added: [...added], removed: [...removed], modified: modified.map(({ path }) => path), renamed }
 }
@@ -70,10 +70,6 @@ function sameContent(
 
 function contentOf(entry: Entry | undefined): string {
   return entry === undefined ? '' : entry.mode === 'link' ? `link ${entry.target}` : entry.integrity
-}
-
-function sameEntry(left: Entry, right: Entry): boolean {
-  return left.mode === right.mode && contentOf(left) === contentOf(right)
 }
 
 const SKILL_FILE = 'SKILL.md'

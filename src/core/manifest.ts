@@ -194,6 +194,14 @@ function checkOrder(files: readonly Entry[]): void {
   })
 }
 
+/** Whether two entries of one path, or their absence, are the same to whoever reads them. */
+export function isSameEntry(one: Entry | undefined, other: Entry | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  if (one.mode === 'link' || other.mode === 'link')
+    return one.mode === 'link' && other.mode === 'link' && one.target === other.target
+  return one.mode === other.mode && one.integrity === other.integrity
+}
+
 /** Sum of all file sizes in bytes. */
 export function treeSize(files: readonly Entry[]): number {
   return files.reduce((sum, entry) => sum + (entry.mode === 'link' ? 0 : entry.size), 0)

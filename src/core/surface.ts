@@ -154,9 +154,9 @@ export function entriesOf(
   hash: (text: string) => string,
 ): Map<string, SurfaceEntry> {
   const groups = new Map<string, { source: string; files: Entry[] }>()
-  const bare = barePlaces(files)
+  const atTheTop = skillsAtTheTop(files)
   for (const file of files) {
-    const found = placeOf(file.path, folders, bare)
+    const found = placeOf(file.path, folders, atTheTop)
     if (found === undefined || !takes(found.place)) continue
     const group = groups.get(found.place) ?? { source: found.source, files: [] }
     group.files.push(file)
@@ -173,19 +173,28 @@ export function entriesOf(
 }
 
 /** Directories at the top that are skills, in a repository that has no `skills/`. */
-function barePlaces(files: readonly Entry[]): ReadonlySet<string> {
+export function skillsAtTheTop(files: readonly Entry[]): ReadonlySet<string> {
   if (files.some(({ path }) => path.startsWith('skills/'))) return new Set()
   const named = files.flatMap(({ path }) => /^([^/.][^/]*)\/SKILL\.md$/.exec(path)?.[1] ?? [])
   return new Set(named.filter((name) => !FOLDERS.some((folder) => folder === name)))
 }
 
+/** What an agent sees under one name, as the path that it has in the release: of which this path is, or is a part. */
+export function sourceOf(
+  path: string,
+  folders: readonly Folder[],
+  atTheTop: ReadonlySet<string>,
+): string | undefined {
+  return placeOf(path, folders, atTheTop)?.source
+}
+
 function placeOf(
   path: string,
   folders: readonly Folder[],
-  bare: ReadonlySet<string>,
+  atTheTop: ReadonlySet<string>,
 ): { place: string; source: string } | undefined {
   const [top = '', name, ...rest] = path.split('/')
-  if (bare.has(top) && folders.includes('skills')) return { place: `skills/${top}`, source: top }
+  if (atTheTop.has(top) && folders.includes('skills')) return { place: `skills/${top}`, source: top }
   const folder = folders.find((known) => known === top)
   // Agents skip names with a dot, or take them for something of their own.
   if (folder === undefined || name === undefined || name.startsWith('.')) return undefined

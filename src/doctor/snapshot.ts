@@ -2,9 +2,11 @@
 import { join } from 'node:path'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Folder, Surface, SurfaceEntry } from '../core/surface.ts'
+import { readTree } from '../edits/tree.ts'
+import { wantedTree } from '../edits/wanted.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory, currentRelease, type Installed, readInstalled } from '../home/releases.ts'
+import { currentDirectory, currentRelease, type Installed } from '../home/releases.ts'
 import type { MachineState } from '../home/state.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import { type EntryState, entryState } from '../surfaces/entry-state.ts'
@@ -52,9 +54,9 @@ export interface SurfaceSnapshot {
   readonly ledger: Ledger
   /** Why its ledger cannot be read. */
   readonly unread: SkillsctlError | undefined
-  /** A directory of `releases/`. */
+  /** Name of a tree. */
   readonly pointer: string | undefined
-  /** Directory of `releases/` that `current` names. */
+  /** Name of the tree that it should show. */
   readonly wants: string | undefined
   /** What should be there, of the release that it shows. */
   readonly entries: ReadonlyMap<string, SurfaceEntry>
@@ -111,9 +113,10 @@ async function snapshotOf(
   const read = await orWhyNot(() => readLedger(layout, name))
   const ledger = isError(read) ? await guess(layout, surface, now) : read
   const pointer = pointerOf(layout, name)
-  const wants = currentDirectory(layout)
+  const current = currentDirectory(layout)
+  const wants = current && (await wantedTree(layout, name, current))
   const shown = pointer ?? wants
-  const release = shown === undefined ? undefined : readInstalled(layout, shown)
+  const tree = shown === undefined ? undefined : readTree(layout, shown)
   const open = await orWhyNot(() => sessionsOn(layout, name, now))
   const sessions = isError(open) ? 0 : open
   const base = { surface, sessions, ledger, unread: isError(read) ? read : undefined, pointer, wants }
@@ -126,9 +129,9 @@ async function snapshotOf(
   }
   if (path === undefined) return { ...base, root: undefined, ...nothing }
   const root = { path, is: placeState(path) }
-  if (release === undefined || root.is !== 'directory') return { ...base, root, ...nothing }
+  if (tree === undefined || root.is !== 'directory') return { ...base, root, ...nothing }
   const rooted = { ...surface, root: path }
-  const entries = await entriesShown(surface, release)
+  const entries = await entriesShown(surface, tree)
   const states = new Map(
     [...entries].map(([place, entry]) => [
       place,

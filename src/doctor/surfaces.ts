@@ -4,6 +4,7 @@ import { formatAge } from '../core/freshness.ts'
 import { shellWord } from '../core/shell-word.ts'
 import { findPreset, type Surface } from '../core/surface.ts'
 import { whatItAwaits } from '../core/waiting.ts'
+import { isViewOf } from '../edits/view-name.ts'
 import { ledgerPath } from '../surfaces/ledger.ts'
 import { pointerPath } from '../surfaces/pointer.ts'
 import { rootOf } from '../surfaces/root.ts'
@@ -103,19 +104,20 @@ function checkSwitch(
 ): void {
   const { name } = surface
   const { shows, waitsSince } = ledger
+  const isWanted = wants !== undefined && isViewOf(pointer, wants)
   const fix = 'surface'
   if (shows === undefined || pointer === undefined || shows.release !== pointer) {
     const what =
       shows === undefined && pointer === undefined ? 'shows nothing yet' : 'a switch was left half done'
     findings.problem(name, what, { hint: 'run: skillsctl pull', fix })
-  } else if (pointer !== wants && surface.switch === 'now') {
+  } else if (!isWanted && surface.switch === 'now') {
     findings.problem(name, `shows ${pointer}, and ${wants} runs`, { hint: 'run: skillsctl pull', fix })
-  } else if (pointer !== wants && isOverdue(surface, waitsSince, now)) {
+  } else if (!isWanted && isOverdue(surface, waitsSince, now)) {
     findings.problem(name, `shows ${pointer}, and has waited for sessions longer than it may`, {
       hint: 'nobody has pulled since: run skillsctl pull',
       fix,
     })
-  } else if (pointer !== wants) {
+  } else if (!isWanted) {
     const since =
       waitsSince === undefined ? '' : `, since ${formatAge(Math.max(0, now - Date.parse(waitsSince)))}`
     findings.note(name, `shows ${pointer} until ${whatItAwaits(sessions)}${since}`, {

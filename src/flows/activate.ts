@@ -2,17 +2,22 @@
  * The last steps of every flow that changes what runs here, all under the lock: keep local edits, place, switch,
  * note, tidy (DESIGN §5).
  */
+import { existsSync } from 'node:fs'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { confirmHistory, isRecorded, switchCurrent } from '../home/activation.ts'
+import { readConfig } from '../home/config.ts'
 import { findDrift, keepEdits } from '../home/drift.ts'
 import { syncHistory } from '../home/history.ts'
+import type { Layout } from '../home/layout.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
 import { followCurrent, heldHere, type Settled } from './follow-surfaces.ts'
 import type { Machine } from './machine.ts'
 
@@ -34,6 +39,8 @@ export interface ActivationReport {
   readonly kept: readonly string[]
   /** What became of the surfaces of this machine. */
   readonly surfaces: readonly Settled[]
+  /** What became of local edits, on a machine that has surfaces. */
+  readonly edits: readonly Outcome[]
 }
 
 /** The caller holds the lock. @param area this run's staging directory */
@@ -50,17 +57,21 @@ export async function activate(
       ? onDisk(machine, request.target)
       : await placeRelease(layout, request.staged)
   const leaving = previous !== undefined && previous.directory !== target.directory
-  const edits = leaving ? await keepEdits(layout, previous, findDrift(layout, previous)) : undefined
+  const set =
+    leaving && !(await hasSurfaces(machine))
+      ? await keepEdits(layout, previous, findDrift(layout, previous))
+      : undefined
   if (request.before !== undefined) await updateState(layout, request.before)
   if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
   if (request.after !== undefined) await updateState(layout, await request.after())
-  const { settled, kept, held } = await followCurrent(machine)
+  const { settled, edits, kept, held } = await followCurrent(machine, 'pull', leaving ? previous : undefined)
   const tidied = await tidyOrTell(machine, area, held)
   return {
     current: nameOf(target),
     previous: previous && nameOf(previous),
-    kept: [...(edits === undefined ? [] : [edits]), ...kept, ...tidied.kept],
+    kept: [...(set === undefined ? [] : [set]), ...kept, ...tidied.kept],
     surfaces: settled,
+    edits,
   }
 }
 
@@ -82,6 +93,26 @@ export async function finishInterrupted(machine: Machine): Promise<readonly stri
   )
 }
 
+/** Edits on a machine that has surfaces become overlays, later, when all of them have been looked at. */
+export async function hasSurfaces({ layout }: Pick<Machine, 'layout'>): Promise<boolean> {
+  const config = await readConfig(layout)
+  return config !== undefined && surfacesOf(config).some(({ root }) => root !== undefined)
+}
+
+/** Most machines have nothing to sweep, and load nothing for it. */
+async function sweepHere(
+  layout: Layout,
+  held: ReadonlySet<string>,
+  area: StagingArea,
+): Promise<readonly string[]> {
+  if (!existsSync(layout.views) && !existsSync(layout.overlays)) return []
+  const [{ sweepEdits }, { readEdits }] = await Promise.all([
+    import('../edits/sweep.ts'),
+    import('../edits/record.ts'),
+  ])
+  return sweepEdits(layout, await readEdits(layout), held, area.directory)
+}
+
 /** The release runs already: what cannot be cleared away is worth a word, not a failure. */
 async function tidyOrTell(
   { layout, emit, now }: Machine,
@@ -89,7 +120,9 @@ async function tidyOrTell(
   held: ReadonlySet<string>,
 ): Promise<Tidied> {
   try {
-    return await tidyHome(layout, area.directory, now(), held)
+    const kept = await sweepHere(layout, held, area)
+    const tidied = await tidyHome(layout, area.directory, now(), held)
+    return { ...tidied, kept: [...kept, ...tidied.kept] }
   } catch (error) {
     if (!isError(error)) throw error
     const message = `could not clear away old releases: ${error.message} (${error.subject ?? layout.root})`

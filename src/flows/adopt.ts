@@ -6,8 +6,8 @@ import { requireConfig } from '../home/config.ts'
 import { setAside } from '../surfaces/adopt.ts'
 import { requireSurface, surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger } from '../surfaces/ledger.ts'
-import { settleSurfaces } from '../surfaces/settle.ts'
 import type { MachineContext } from './machine.ts'
+import { settle } from './settle.ts'
 
 export interface Adopted {
   readonly surface: string
@@ -46,8 +46,8 @@ export async function adopt(
         const kept = await setAside(layout, name, root, place, now()).catch(absent)
         if (kept !== undefined) adopted.push({ surface: name, place, kept })
       }
-      const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
-      if (settled?.problem !== undefined) throw settled.problem
+      const { settled } = await settle(layout, config, [surface], 'asked', now())
+      if (settled[0]?.problem !== undefined) throw settled[0].problem
     }
     if (adopted.length === 0) throw shadowedNowhere(wanted, known)
     return adopted

@@ -1,8 +1,9 @@
 /** After `current` has moved, or a session has ended: the surfaces of this machine follow. */
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import { withLock } from '../disk/lock.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { requireConfig } from '../home/config.ts'
-import { currentDirectory } from '../home/releases.ts'
+import { currentDirectory, type InstalledName } from '../home/releases.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
 import type { Machine, MachineContext } from './machine.ts'
@@ -11,39 +12,52 @@ export type { Settled } from '../surfaces/settle.ts'
 
 export interface Followed {
   readonly settled: readonly Settled[]
+  /** What became of local edits. */
+  readonly edits: readonly Outcome[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
-  /** Directories of `releases/` that somebody may be reading. */
+  /** Names of trees that somebody may be reading, and of the releases they need. */
   readonly held: ReadonlySet<string>
 }
 
-/** The release runs already: a surface that cannot follow is worth a word, not a failure. The caller holds the lock. */
-export async function followCurrent(context: MachineContext, moment: Moment = 'pull'): Promise<Followed> {
-  const settled = await settleHere(context, moment)
+/**
+ * The release runs already: a surface that cannot follow is worth a word, not a failure. The caller holds the lock.
+ * @param former what was current until now: somebody may have edited it
+ */
+export async function followCurrent(
+  context: MachineContext,
+  moment: Moment = 'pull',
+  former?: InstalledName,
+): Promise<Followed> {
+  const { settled, edits } = await settleHere(context, moment, former)
   const kept = settled.flatMap(({ shown }) => shown?.kept ?? [])
-  return { settled, kept, held: await heldHere(context) }
+  const aside = edits.flatMap((edit) => edit.kept ?? [])
+  return { settled, edits, kept: [...new Set([...kept, ...aside])], held: await heldHere(context) }
 }
 
 async function settleHere(
   { layout, emit, now }: MachineContext,
   moment: Moment,
-): Promise<readonly Settled[]> {
+  former: InstalledName | undefined,
+): Promise<Pick<Followed, 'settled' | 'edits'>> {
   try {
     const config = await requireConfig(layout)
     for (const { problem } of oddSurfacesOf(config)) warn(emit, 'a surface cannot be read', problem)
     const surfaces = surfacesOf(config)
-    if (surfaces.length === 0) return []
-    const { settleSurfaces } = await import('../surfaces/settle.ts')
-    const settled = await settleSurfaces(layout, surfaces, moment, now())
+    if (surfaces.length === 0) return NOTHING
+    const { settle } = await import('./settle.ts')
+    const { settled, edits } = await settle(layout, config, surfaces, moment, now(), former)
     for (const { surface, problem } of settled)
       if (problem !== undefined) warn(emit, `the surface ${surface} could not follow`, problem)
-    return settled
+    return { settled, edits }
   } catch (error) {
     if (!isError(error)) throw error
     warn(emit, 'the surfaces could not follow', error)
-    return []
+    return NOTHING
   }
 }
+
+const NOTHING: Pick<Followed, 'settled' | 'edits'> = { settled: [], edits: [] }
 
 function warn(emit: MachineContext['emit'], what: string, { message, subject, hint }: SkillsctlError): void {
   const why = [message, subject].filter(Boolean).join(': ')
@@ -55,10 +69,15 @@ function warn(emit: MachineContext['emit'], what: string, { message, subject, hi
   })
 }
 
+export interface Late extends Pick<Followed, 'edits' | 'kept'> {
+  readonly surfaces: readonly Settled[]
+}
+
 /** For a run that activates nothing: a surface may still wait, or have been left half done. */
-export async function followLate(machine: Machine): Promise<readonly Settled[]> {
-  if (!(await needsAttention(machine))) return []
-  return withLock(machine.layout.lock, async () => (await followCurrent(machine)).settled)
+export async function followLate(machine: Machine): Promise<Late | undefined> {
+  if (!(await needsAttention(machine))) return undefined
+  const { settled, edits, kept } = await withLock(machine.layout.lock, () => followCurrent(machine))
+  return { surfaces: settled, edits, kept }
 }
 
 /** Whether any of them shows something else than it should, or waits. */
@@ -73,7 +92,8 @@ export async function needsAttention({
     const { isSettled } = await import('../surfaces/settled.ts')
     const current = currentDirectory(layout)
     for (const surface of surfaces) if (!(await isSettled(layout, surface, current))) return true
-    return false
+    const { areEditsDue } = await import('./take-edits.ts')
+    return await areEditsDue(layout, config)
   } catch (error) {
     // Said by whoever settles.
     if (isError(error)) return true
@@ -84,8 +104,8 @@ export async function needsAttention({
 /** Directories of `releases/` that somebody may be reading, as far as this can be told; else all of them. */
 export async function heldHere({ layout, now }: MachineContext): Promise<ReadonlySet<string>> {
   try {
-    const { heldReleases } = await import('../surfaces/held.ts')
-    return await heldReleases(layout, surfacesOf(await requireConfig(layout)), now())
+    const { heldTrees } = await import('../surfaces/held.ts')
+    return await heldTrees(layout, surfacesOf(await requireConfig(layout)), now())
   } catch (error) {
     if (!isError(error)) throw error
     const { directories } = await import('../home/releases.ts')

@@ -1,4 +1,5 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
+import { existsSync } from 'node:fs'
 import type { Changes } from '../core/changes.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
@@ -6,6 +7,7 @@ import { judgeFreshness } from '../core/freshness.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
@@ -15,6 +17,7 @@ import { inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import type { ReadableStore } from '../store/store.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
 import type { HeadHint } from '../trust/metadata.ts'
 import { noRepository, probe, type Timestamp } from '../trust/probe.ts'
 import type { RepositoryReader } from '../trust/reader.ts'
@@ -22,7 +25,7 @@ import { activate, finishInterrupted } from './activate.ts'
 import { copyMeanwhile } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
 import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
-import { followLate, type Settled } from './follow-surfaces.ts'
+import { followLate, type Late, type Settled } from './follow-surfaces.ts'
 import {
   freshnessOf,
   learned,
@@ -65,6 +68,8 @@ export interface PullReport {
   readonly warnings: readonly string[]
   /** What became of the surfaces of this machine, as far as anything was to do. */
   readonly surfaces: readonly Settled[]
+  /** What became of local edits, on a machine that has surfaces. */
+  readonly edits: readonly Outcome[]
   readonly problem?: SkillsctlError
 }
 
@@ -81,13 +86,43 @@ export async function pull(context: MachineContext, options: PullOptions = {}): 
     const report = await withStore(machine, (store) => update(machine, store, options, step))
     const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
     const kept = SETTLED.includes(report.outcome) ? await finishInterrupted(machine) : []
-    const late = report.surfaces.length > 0 || report.outcome === 'pending' ? [] : await followLate(machine)
-    const surfaces = [...report.surfaces, ...late]
-    return await finish(machine, { ...report, outcome, kept: [...report.kept, ...kept], surfaces }, options)
+    const isLooked = report.surfaces.length > 0 || report.outcome === 'pending'
+    const late = isLooked ? undefined : await followLate(machine)
+    const whole = withLate({ ...report, outcome, kept: [...report.kept, ...kept] }, late)
+    return await finish(machine, withLate(whole, await restore(machine, report.outcome, step)), options)
   } catch (error) {
     if (!isError(error) || error.code === 'locked') throw error
     await rememberProblem(machine, error)
-    return { ...reportOf(machine, 'failed'), surfaces: await followLate(machine), problem: error }
+    return { ...withLate(reportOf(machine, 'failed'), await followLate(machine)), problem: error }
+  }
+}
+
+/** What was edited in the current release is safe by now. */
+async function restore(
+  machine: Machine,
+  outcome: PullReport['outcome'],
+  step: Steps,
+): Promise<Late | undefined> {
+  const { layout, config } = machine
+  if (surfacesOf(config).length === 0 || outcome === 'pending') return undefined
+  if (existsSync(layout.edits)) {
+    const { completeBases } = await import('./complete-bases.ts')
+    const completed = await completeBases(machine, step)
+    if (completed !== undefined) return completed
+  }
+  if (!SETTLED.includes(outcome)) return undefined
+  const { restoreEdited } = await import('./restore-edited.ts')
+  return restoreEdited(machine, step)
+}
+
+function withLate(report: PullReport, late: Late | undefined): PullReport {
+  if (late === undefined) return report
+  const { surfaces, edits, kept } = late
+  return {
+    ...report,
+    surfaces: [...report.surfaces, ...surfaces],
+    edits: [...report.edits, ...edits],
+    kept: [...report.kept, ...kept],
   }
 }
 
@@ -265,6 +300,7 @@ function reportOf({ layout, channel }: Machine, outcome: PullReport['outcome']):
     kept: [],
     warnings: [],
     surfaces: [],
+    edits: [],
   }
 }
 

@@ -12,11 +12,11 @@ import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger } from '../surfaces/ledger.ts'
 import { rebuildLedger, resetLedger } from '../surfaces/rebuild-ledger.ts'
-import { settleSurfaces } from '../surfaces/settle.ts'
 import { finishInterrupted } from './activate.ts'
 import type { DoctorOptions } from './doctor.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { pull } from './pull.ts'
+import { settle } from './settle.ts'
 
 type RepairOptions = Pick<DoctorOptions, 'host' | 'machineId' | 'hooks'>
 
@@ -135,8 +135,8 @@ async function repairHooks({ layout }: MachineContext, { hooks }: RepairOptions)
 /** Also what is right already is looked at entry by entry. A session keeps what it reads. */
 async function showAgain({ layout, now }: Pick<MachineContext, 'layout' | 'now'>): Promise<void> {
   await withLock(layout.lock, async () => {
-    const surfaces = surfacesOf(await requireConfig(layout))
-    const settled = await settleSurfaces(layout, surfaces, 'asked', now())
+    const config = await requireConfig(layout)
+    const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
     const problem = settled.find((one) => one.problem !== undefined)?.problem
     if (problem instanceof SkillsctlError) throw problem
   })

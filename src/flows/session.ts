@@ -167,9 +167,10 @@ function unreadable(error: unknown): undefined {
 /** The caller holds the lock. */
 async function settleIfDue(context: SessionContext, surface: Surface): Promise<Settled | undefined> {
   if (!(await isDue(context, surface))) return undefined
-  const { settleSurfaces } = await import('../surfaces/settle.ts')
-  const [settled] = await settleSurfaces(context.layout, [surface], 'session', context.now())
-  return settled
+  const { layout, now } = context
+  const { settle } = await import('./settle.ts')
+  const { settled } = await settle(layout, await requireConfig(layout), [surface], 'session', now())
+  return settled[0]
 }
 
 async function isDue({ layout }: SessionContext, surface: Surface): Promise<boolean> {

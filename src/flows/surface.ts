@@ -14,6 +14,8 @@ import {
 import { makePath } from '../disk/atomic-file.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
+import { isViewOf } from '../edits/view-name.ts'
+import { wantedTree } from '../edits/wanted.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
@@ -22,10 +24,11 @@ import { holds, liveLeases } from '../surfaces/lease.ts'
 import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
 import { pointerOf, removePointer } from '../surfaces/pointer.ts'
 import { insistOnFreeRoot, isDirectory, rootOf, type User } from '../surfaces/root.ts'
-import { type Settled, settleSurfaces } from '../surfaces/settle.ts'
-import { type Shown, showRelease } from '../surfaces/show.ts'
+import type { Settled } from '../surfaces/settle.ts'
+import { type Shown, showTree } from '../surfaces/show.ts'
 import { skillsOf } from '../surfaces/skills.ts'
 import type { MachineContext } from './machine.ts'
+import { settle } from './settle.ts'
 
 export interface SurfaceOptions {
   /** Default: the name of the preset. */
@@ -77,7 +80,8 @@ export async function addSurface(
     }
     if (known !== undefined && known.root !== root) await takeAway(layout, known, now())
     await writeSurface(layout, name, surface)
-    const [settled] = await settleSurfaces(layout, [surface], 'asked', now())
+    const { settled: all } = await settle(layout, await requireConfig(layout), [surface], 'asked', now())
+    const [settled] = all
     if (settled?.problem !== undefined) {
       if (known === undefined) await undo(layout, surface, now())
       throw settled.problem
@@ -91,7 +95,7 @@ export async function addSurface(
 async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
   if (root === undefined || !(await canHoldOurs(layout, { ...surface, root })))
     return { changed: [], shadowed: [], kept: [] }
-  return showRelease(layout, { ...surface, root }, undefined, now)
+  return showTree(layout, { ...surface, root }, undefined, now)
 }
 
 /**
@@ -239,10 +243,10 @@ async function removeHookOf(context: MachineContext, { name, preset, root }: Sur
 
 export interface SurfaceStatus {
   readonly surface: Surface
-  /** A directory of `releases/`. */
+  /** Name of a tree. */
   readonly shows: string | undefined
   readonly since: string | undefined
-  /** Whether that is what `current` names. */
+  /** Whether that is what it should show. */
   readonly isCurrent: boolean
   readonly entries: number
   readonly shadowed: readonly string[]
@@ -276,7 +280,10 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
         surface,
         shows: pointerOf(layout, surface.name),
         since: shows?.since,
-        isCurrent: shows !== undefined && shows.release === current,
+        isCurrent:
+          shows !== undefined &&
+          current !== undefined &&
+          isViewOf(shows.release, await wantedTree(layout, surface.name, current)),
         entries: entries.size,
         shadowed,
         waitsSince,

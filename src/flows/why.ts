@@ -6,6 +6,7 @@ import { nearMisses } from '../core/near-misses.ts'
 import { originOf } from '../core/origin.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
 import { type Snapshot, type SurfaceSnapshot, takeSnapshot } from '../doctor/snapshot.ts'
+import { releaseIn } from '../edits/tree-name.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
 import { trustCache } from '../home/trust-cache.ts'
@@ -112,7 +113,7 @@ async function onSurface(
 ): Promise<WhyOnSurface> {
   const entry = entries.get(place)
   const release = ledger.entries.get(place)?.release ?? pointer
-  const installed = release === undefined ? undefined : readInstalled(snapshot.layout, release)
+  const installed = release === undefined ? undefined : readInstalled(snapshot.layout, releaseIn(release))
   const { is, edits: copied = [] } = states.get(place) ?? {}
   const verdict = verdicts.find((one) => one.place === place)
   const known = { surface: surface.name, is, verdict, shows: shownBy(snapshot, ledger) }
@@ -124,7 +125,7 @@ async function onSurface(
 function shownBy({ layout }: Snapshot, { shows }: SurfaceSnapshot['ledger']): WhyOnSurface['shows'] {
   if (shows === undefined) return undefined
   const { release, since } = shows
-  return { version: readInstalled(layout, release)?.version ?? release, since }
+  return { version: readInstalled(layout, releaseIn(release))?.version ?? release, since }
 }
 
 function editsIn({ layout }: Snapshot, installed: Installed, { source }: SurfaceEntry): Drift[] {

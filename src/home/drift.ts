@@ -21,6 +21,9 @@ import type { Layout } from './layout.ts'
 import type { Installed, InstalledName } from './releases.ts'
 import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
 
+/** Where the file of a path is. */
+export type Locate = (path: string) => string
+
 export interface Drift {
   readonly path: string
   readonly kind: 'modified' | 'deleted' | 'added' | 'mode'
@@ -45,19 +48,24 @@ export function findDrift(
   }
 }
 
-/** The same for any tree: @param files what it should hold @param record stamps of its files when it was written */
-export function driftIn(root: string, files: readonly Entry[], record: StatRecord): Drift[] {
-  return onDiskNow(root, () => compareWithManifest(files, root, record))
+/**
+ * The same for any tree, or the part of one.
+ * @param files what it should hold
+ * @param record stamps of its files when it was written
+ * @param part path below `root` that `files` are in
+ */
+export function driftIn(root: string, files: readonly Entry[], record: StatRecord, part = ''): Drift[] {
+  return onDiskNow(root, () => compareWithManifest(files, root, record, part))
 }
 
-function compareWithManifest(files: readonly Entry[], root: string, record: StatRecord): Drift[] {
+function compareWithManifest(files: readonly Entry[], root: string, record: StatRecord, part = ''): Drift[] {
   const drift: Drift[] = []
   for (const entry of files) {
     const kind = driftOf(`${root}/${entry.path}`, entry, record)
     if (kind !== undefined) drift.push({ path: entry.path, kind })
   }
   const known = new Set(files.map(({ path }) => path))
-  for (const path of walk(root)) {
+  for (const path of walk(root, part)) {
     if (!known.has(path) && !isScratch(path)) drift.push({ path, kind: 'added' })
   }
   return drift.sort((left, right) => compareBytes(left.path, right.path))
@@ -91,8 +99,9 @@ function linkTarget(path: string): string | undefined {
 }
 
 /** Files and links. Nobody's work is in a socket or a pipe. */
-function* walk(root: string): Generator<string> {
-  const directories = ['']
+function* walk(root: string, part = ''): Generator<string> {
+  if (part !== '' && lstatSync(`${root}/${part}`, { throwIfNoEntry: false })?.isDirectory() !== true) return
+  const directories = [part === '' ? '' : `${part}/`]
   for (let prefix = directories.pop(); prefix !== undefined; prefix = directories.pop()) {
     for (const entry of readdirSync(`${root}/${prefix}`, { withFileTypes: true })) {
       if (entry.isDirectory()) directories.push(`${prefix}${entry.name}/`)
@@ -108,17 +117,19 @@ function isKeepable(entry: Stats | Dirent): boolean {
 /**
  * Copies edited and added files to `kept/<directory>-<digest8>/files/`, beside `edits.json`. The same edits are
  * kept once, however often they are met.
+ * @param root where the files are, by their paths
  * @returns the directory that holds them, or undefined when there is nothing to keep
  */
 export async function keepEdits(
   layout: Layout,
   installed: InstalledName,
   drift: readonly Drift[],
-  root: string = join(layout.releases, installed.directory),
+  root: string | Locate = join(layout.releases, installed.directory),
 ): Promise<string | undefined> {
+  const locate = typeof root === 'string' ? (path: string): string => join(root, path) : root
   const edits = drift.filter(({ kind }) => kind !== 'mode')
   if (edits.length === 0) return undefined
-  const digest = await onDisk(root, async () => digestOf(root, edits))
+  const digest = await onDisk(layout.kept, async () => digestOf(locate, edits))
   const name = `${installed.directory}-${digest}`
   const kept = join(layout.kept, name)
   return onDisk(kept, async () => {
@@ -134,7 +145,7 @@ export async function keepEdits(
     const copied = edits.filter(({ kind }) => kind !== 'deleted')
     for (const { path } of copied) {
       await mkdir(join(temporary, 'files', dirname(path)), { recursive: true })
-      await cp(join(root, path), join(temporary, 'files', path), {
+      await cp(locate(path), join(temporary, 'files', path), {
         recursive: true,
         verbatimSymlinks: true,
         filter: (source) => isKeepable(lstatSync(source)),
@@ -156,14 +167,13 @@ export async function keepEdits(
   })
 }
 
-function digestOf(root: string, edits: readonly Drift[]): string {
+function digestOf(locate: Locate, edits: readonly Drift[]): string {
   const hash = newSha256()
   for (const { path, kind } of edits) {
     hash.update(`${kind} ${path}\n`)
-    const target = linkTarget(join(root, path))
+    const target = linkTarget(locate(path))
     if (target !== undefined) hash.update(target)
-    else if (kind !== 'deleted' && statSync(join(root, path)).isFile())
-      hash.update(readFileSync(join(root, path)))
+    else if (kind !== 'deleted' && statSync(locate(path)).isFile()) hash.update(readFileSync(locate(path)))
   }
   return hash.digest('hex').slice(0, 8)
 }

@@ -19,6 +19,14 @@ export interface Layout {
   readonly staging: string
   readonly standby: string
   readonly kept: string
+  /** What became of a person's edits. */
+  readonly edits: string
+  /** What a person made of parts of a release, beside what they were made from. */
+  readonly overlays: string
+  /** Releases with overlays in them, as surfaces show them. */
+  readonly views: string
+  /** Copies that a person works on. */
+  readonly editing: string
   /** One link to a release for each surface, as `current` is for all. */
   readonly surfaces: string
   /** What we have made on each surface. */
@@ -49,6 +57,10 @@ export function layoutOf(root: string): Layout {
     staging: at('staging'),
     standby: at('standby'),
     kept: at('kept'),
+    edits: at('edits.json'),
+    overlays: at('overlays'),
+    views: at('views'),
+    editing: at('editing'),
     surfaces: at('surfaces'),
     ledgers: at('ledgers'),
     leases: at('leases'),

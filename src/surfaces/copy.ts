@@ -9,6 +9,7 @@ import type { SurfaceEntry } from '../core/surface.ts'
 import { makePath } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
+import type { Tree } from '../edits/tree.ts'
 import { type Drift, driftIn } from '../home/drift.ts'
 import { parseStats, recordStats, stampOf } from '../home/stat-record.ts'
 import { integrityOf } from '../trust/digest.ts'
@@ -21,11 +22,10 @@ export interface Copy {
   readonly own: OwnEntry
 }
 
-/** Makes a complete copy on a stage; `syncCopies` has to follow. @param release a directory of `releases/` */
+/** Makes a complete copy on a stage; `syncCopies` has to follow. */
 export async function makeCopy(
   entry: SurfaceEntry,
-  releases: string,
-  release: string,
+  tree: Pick<Tree, 'name' | 'path'>,
   stage: string,
 ): Promise<Copy> {
   const path = join(stage, MADE, entry.place)
@@ -35,11 +35,11 @@ export async function makeCopy(
       makePath(dirname(to))
       if (file.mode === 'link') await symlink(file.target, to)
       else {
-        await copyFile(join(releases, release, file.from), to, constants.COPYFILE_FICLONE)
+        await copyFile(join(tree.path, file.from), to, constants.COPYFILE_FICLONE)
         await chmod(to, file.mode === '755' ? 0o755 : 0o644)
       }
     }
-    return { path, own: describeCopy(path, entry, release) }
+    return { path, own: describeCopy(path, entry, tree.name) }
   })
 }
 
@@ -53,7 +53,7 @@ export async function syncCopies(stage: string, entries: readonly SurfaceEntry[]
   await onDisk(root, () => syncTree(root, paths(false), paths(true)))
 }
 
-/** What we know of a complete copy. @param release a directory of `releases/` */
+/** What we know of a complete copy. @param release name of the tree that it was made of */
 export function describeCopy(path: string, entry: SurfaceEntry, release: string): OwnEntry {
   const { kind, digest, parts } = entry
   return onDiskNow(path, () => {

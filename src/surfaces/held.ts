@@ -1,13 +1,14 @@
-/** Releases that somebody may be reading through a surface, or under a lease: they stay on disk (SPEC.md, "Retention"). */
+/** Trees that somebody may be reading through a surface, or under a lease: they stay on disk (SPEC.md, "Retention"). */
 import { isError } from '../core/errors.ts'
 import type { Surface } from '../core/surface.ts'
+import { releaseIn } from '../edits/tree-name.ts'
 import type { Layout } from '../home/layout.ts'
 import { liveLeases, sweepLeases } from './lease.ts'
 import { type Ledger, ledgerNames, READ_FOR, readLedger, removeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 
-/** The caller holds the lock. @param now milliseconds since the epoch @returns directories of `releases/` */
-export async function heldReleases(
+/** The caller holds the lock. @param now milliseconds since the epoch @returns names of trees, and of the releases they need */
+export async function heldTrees(
   layout: Layout,
   surfaces: readonly Surface[],
   now: number,
@@ -29,7 +30,7 @@ export async function heldReleases(
     const isGone = entries.size === 0 && surfaces.every((surface) => surface.name !== name)
     if (isGone && recent.length === 0) await removeLedger(layout, name)
   }
-  return held
+  return new Set([...held].flatMap((tree) => [tree, releaseIn(tree)]))
 }
 
 /** Nobody would be told of this one, and it would hold everything for ever. */

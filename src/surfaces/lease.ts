@@ -30,7 +30,7 @@ export interface Lease {
   readonly id: string
   /** Name of a surface, or `EVERY`. */
   readonly surface: string
-  /** A directory of `releases/`. */
+  /** Name of a tree. */
   readonly release: string
   /** Milliseconds since the epoch. */
   readonly since: number

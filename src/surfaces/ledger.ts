@@ -24,7 +24,7 @@ export interface OwnEntry {
   readonly digest: string
   /** Of a link: where it leads. */
   readonly target?: string | undefined
-  /** Of a copy: the directory of `releases/` that it was made of. */
+  /** Of a copy: the tree that it was made of. */
   readonly release?: string | undefined
   /** Of a copy: its stamps when it was made, as in `stat-record.ts`; absent while it is being made. */
   readonly stamps?: string | undefined
@@ -33,7 +33,7 @@ export interface OwnEntry {
 }
 
 export interface Former {
-  /** A directory of `releases/`. */
+  /** Name of a tree. */
   readonly release: string
   readonly until: string
 }
@@ -41,11 +41,11 @@ export interface Former {
 export interface Ledger {
   /** By place. */
   readonly entries: ReadonlyMap<string, OwnEntry>
-  /** A directory of `releases/`, once everything on the surface is of that release. */
+  /** Name of a tree, once everything on the surface is of that tree. */
   readonly shows?: { readonly release: string; readonly since: string } | undefined
-  /** A directory of `releases/`: of which entries are being made. Absent when nothing is under way. */
+  /** Name of a tree: of which entries are being made. Absent when nothing is under way. */
   readonly makes?: string | undefined
-  /** Releases that it showed before, as long as somebody may still read them. */
+  /** Trees that it showed before, as long as somebody may still read them. */
   readonly former: readonly Former[]
   /** Places that something else has taken. */
   readonly shadowed: readonly string[]

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { entriesOf, FOLDERS, type Folder, type Surface, type SurfaceEntry } from '../core/surface.ts'
 import { onDiskNow } from '../disk/fault.ts'
+import { readTree, type Tree } from '../edits/tree.ts'
 import type { Layout } from '../home/layout.ts'
-import { type Installed, readInstalled } from '../home/releases.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { describeCopy, isOurCopy } from './copy.ts'
+import { describeCopy, driftOfCopy, isOurCopy } from './copy.ts'
 import type { Ledger, OwnEntry } from './ledger.ts'
 import { isOurLink } from './link.ts'
 import type { Takes } from './pattern.ts'
@@ -17,11 +17,11 @@ import { isDirectory } from './root.ts'
 export type PlaceState = 'free' | 'ours' | 'taken'
 
 export function entriesIn(
-  { content }: Installed,
+  { files }: Pick<Tree, 'files'>,
   folders: readonly Folder[],
   takes: Takes,
 ): Map<string, SurfaceEntry> {
-  return entriesOf(content.files, folders, takes, sha256Hex)
+  return entriesOf(files, folders, takes, sha256Hex)
 }
 
 /** A root that has gone is not made again: it may be a disk that is not mounted. @throws SkillsctlError `absent` */
@@ -40,13 +40,33 @@ export class OwnEntries {
   private readonly entries: Map<string, OwnEntry>
   private readonly madeOf = new Map<string, ReadonlyMap<string, SurfaceEntry>>()
 
-  /** @param wanted what the surface is about to show */
-  constructor(layout: Layout, root: string, before: Ledger, wanted: ReadonlyMap<string, SurfaceEntry>) {
+  /** @param wanted what the surface is about to show @param tree name of the tree that this is of */
+  constructor(
+    layout: Layout,
+    root: string,
+    before: Ledger,
+    wanted: ReadonlyMap<string, SurfaceEntry>,
+    tree: string | undefined,
+  ) {
     this.layout = layout
     this.root = root
     this.wanted = wanted
     this.entries = new Map(before.entries)
     if (before.makes !== undefined) this.recognize(before.makes)
+    this.recognizeEdits(tree)
+  }
+
+  /** Copies in which a person has made the very change that is to be shown stay where they are. */
+  private recognizeEdits(tree: string | undefined): void {
+    for (const [place, entry] of tree === undefined ? [] : this.wanted) {
+      const own = this.get(place)
+      if (own?.by !== 'copy' || this.state(place) !== 'ours' || this.isCopyOf(entry)) continue
+      const { kind, digest } = entry
+      const isThere =
+        driftOfCopy(this.root, place, own, this.madeFrom(place, own)).length > 0 &&
+        driftOfCopy(this.root, place, { by: 'copy', kind, digest }, entry).length === 0
+      if (isThere) this.entries.set(place, describeCopy(join(this.root, place), entry, tree ?? ''))
+    }
   }
 
   /** Copies that an interrupted run put in their places before it could note them are ours, too. */
@@ -88,12 +108,15 @@ export class OwnEntries {
     return isOurs ? 'ours' : 'taken'
   }
 
-  isCopyOf({ place, digest }: SurfaceEntry): boolean {
+  /** Whether it is there as it should be: what somebody has edited in it since is not. */
+  isCopyOf(entry: SurfaceEntry): boolean {
+    const { place, digest } = entry
     const own = this.entries.get(place)
-    return own?.by === 'copy' && own.digest === digest && own.stamps !== undefined
+    if (own?.by !== 'copy' || own.digest !== digest || own.stamps === undefined) return false
+    return driftOfCopy(this.root, place, own, entry).length === 0
   }
 
-  /** What a copy was made of, as far as that release is still here. */
+  /** What a copy was made of, as far as that tree is still here. */
   madeFrom(place: string, { release, digest }: OwnEntry): SurfaceEntry | undefined {
     const wanted = this.wanted.get(place)
     if (wanted?.digest === digest) return wanted
@@ -103,9 +126,8 @@ export class OwnEntries {
 
   /** Of all folders: the surface may have had others. */
   private entriesMadeOf(release: string): ReadonlyMap<string, SurfaceEntry> {
-    const installed = this.madeOf.has(release) ? undefined : readInstalled(this.layout, release)
-    const known =
-      this.madeOf.get(release) ?? (installed && entriesIn(installed, FOLDERS, () => true)) ?? new Map()
+    const tree = this.madeOf.has(release) ? undefined : readTree(this.layout, release)
+    const known = this.madeOf.get(release) ?? (tree && entriesIn(tree, FOLDERS, () => true)) ?? new Map()
     this.madeOf.set(release, known)
     return known
   }

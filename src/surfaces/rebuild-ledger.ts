@@ -8,9 +8,10 @@ import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makeDirectory, readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk } from '../disk/fault.ts'
+import { readTree, type Tree } from '../edits/tree.ts'
 import { readHistory } from '../home/history.ts'
 import type { Layout } from '../home/layout.ts'
-import { directories, type Installed, readInstalled } from '../home/releases.ts'
+import { directories } from '../home/releases.ts'
 import { describeCopy, driftOfCopy } from './copy.ts'
 import {
   EMPTY,
@@ -59,13 +60,13 @@ export async function findOurs(layout: Layout, surface: Rooted, now: number): Pr
 async function findIn(layout: Layout, surface: Rooted, now: number): Promise<Ledger> {
   insistOnRoot(surface)
   const pointer = pointerOf(layout, surface.name)
-  const release = pointer === undefined ? undefined : readInstalled(layout, pointer)
+  const tree = pointer === undefined ? undefined : readTree(layout, pointer)
   const takes = await matcherOf(surface)
-  const wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
-  const entries = findOwn(layout, surface, wanted, madeFrom(layout, surface, release, takes))
+  const wanted = tree === undefined ? new Map() : entriesIn(tree, surface.folders, takes)
+  const entries = findOwn(layout, surface, wanted, madeFrom(layout, surface, tree, takes))
   // What it shows it goes on showing, also under a session that keeps it from moving.
-  const isOfRelease = [...entries].every(([place, { digest }]) => wanted.get(place)?.digest === digest)
-  const shows = release && isOfRelease && { release: release.directory, since: formatInstant(now) }
+  const isOfTree = [...entries].every(([place, { digest }]) => wanted.get(place)?.digest === digest)
+  const shows = tree && isOfTree && { release: tree.name, since: formatInstant(now) }
   // Also places that are free: whoever looks for what is missing finds them.
   const shadowed = [...wanted.keys()].filter((place) => !entries.has(place))
   return { ...EMPTY, entries, shows: shows || undefined, shadowed }
@@ -102,13 +103,13 @@ async function mayHaveShown(layout: Layout, name: string, now: number): Promise<
 function* madeFrom(
   layout: Layout,
   { by, folders }: Surface,
-  shown: Installed | undefined,
+  shown: Tree | undefined,
   takes: Takes,
 ): Generator<[string, ReadonlyMap<string, SurfaceEntry>]> {
   if (by !== 'copy') return
-  const others = directories(layout).filter((directory) => directory !== shown?.directory)
-  for (const release of [shown, ...others.map((directory) => readInstalled(layout, directory))])
-    if (release !== undefined) yield [release.directory, entriesIn(release, folders, takes)]
+  const others = directories(layout).filter((name) => name !== shown?.name)
+  for (const tree of [shown, ...others.map((name) => readTree(layout, name))])
+    if (tree !== undefined) yield [tree.name, entriesIn(tree, folders, takes)]
 }
 
 function findOwn(

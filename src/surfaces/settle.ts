@@ -2,17 +2,21 @@
  * Moving surfaces to what `current` names, as far as they may move: one that switches between sessions waits until
  * nobody is reading (SPEC.md, "Sessions"). The caller holds the lock.
  */
+import type { Overlay } from '../core/edits.ts'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Surface } from '../core/surface.ts'
+import { readEdits } from '../edits/record.ts'
+import { releaseTree, type Tree } from '../edits/tree.ts'
+import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory, readInstalled } from '../home/releases.ts'
+import { currentDirectory, type Installed, readInstalled } from '../home/releases.ts'
 import { sessionsOn } from './lease.ts'
 import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { foundLedger } from './rebuild-ledger.ts'
 import { isShown } from './settled.ts'
-import { type Shown, showRelease } from './show.ts'
+import { type Shown, showTree } from './show.ts'
 import { createSurfaceDirectories } from './surface-directories.ts'
 
 /**
@@ -25,7 +29,7 @@ export interface Settled {
   readonly surface: string
   /** `moved`: it shows another release, or what was missing of it. `waits`: for sessions to end. */
   readonly outcome: 'same' | 'moved' | 'waits' | 'failed'
-  /** Directories of `releases/`. */
+  /** Names of trees. */
   readonly from: string | undefined
   readonly to: string | undefined
   readonly shown?: Shown
@@ -36,36 +40,52 @@ export interface Settled {
   readonly problem?: SkillsctlError
 }
 
-/** @param now milliseconds since the epoch */
+/**
+ * @param now milliseconds since the epoch
+ * @param spoiled names of trees of which something is gone: whoever shows them shows another one of the same
+ */
 export async function settleSurfaces(
   layout: Layout,
   surfaces: readonly Surface[],
   moment: Moment,
   now: number,
+  spoiled: ReadonlySet<string> = new Set(),
 ): Promise<Settled[]> {
   const release = currentDirectory(layout)
   if (release === undefined || surfaces.length === 0) return []
   createSurfaceDirectories(layout)
+  const { overlays } = await readEdits(layout)
   const settled: Settled[] = []
-  for (const surface of surfaces) {
-    const { root } = surface
-    if (root !== undefined) settled.push(await settle(layout, { ...surface, root }, release, moment, now))
+  for (const { root, ...surface } of surfaces) {
+    if (root === undefined) continue
+    const wanted = { release, overlays: overlaysFor(overlays, surface.name), spoiled }
+    settled.push(await settle(layout, { ...surface, root }, wanted, moment, now))
   }
   return settled
+}
+
+/** What a surface should show. */
+interface Wanted {
+  /** Directory of `releases/`. */
+  readonly release: string
+  readonly overlays: readonly Overlay[]
+  readonly spoiled: ReadonlySet<string>
 }
 
 async function settle(
   layout: Layout,
   surface: Surface & { readonly root: string },
-  to: string,
+  { release, overlays, spoiled }: Wanted,
   moment: Moment,
   now: number,
 ): Promise<Settled> {
   const { name } = surface
   const from = pointerOf(layout, name)
+  const to = viewName(release, overlays)
+  const isSpoiled = from !== undefined && spoiled.has(from)
   try {
     const ledger = await foundLedger(layout, surface, now)
-    if (moment !== 'asked' && isShown(layout, surface, ledger, to)) {
+    if (moment !== 'asked' && !isSpoiled && isShown(layout, surface, ledger, to)) {
       // What it waited for was taken back.
       if (ledger.waitsSince !== undefined) writeLedger(layout, name, { ...ledger, waitsSince: undefined })
       return { surface: name, outcome: 'same', from, to }
@@ -76,11 +96,12 @@ async function settle(
         writeLedger(layout, name, { ...ledger, waitsSince: formatInstant(now) })
       return { surface: name, outcome: 'waits', from, to, sessions: sessionsOn(layout, name, now) }
     }
-    const installed = readInstalled(layout, to)
+    const installed = readInstalled(layout, release)
     if (installed === undefined) return { surface: name, outcome: 'same', from, to }
-    const shown = await showRelease(layout, surface, installed, now)
+    const tree = await treeToShow(layout, installed, overlays)
+    const shown = await showTree(layout, surface, tree, now)
     const overdue = leave === 'overdue' ? { overdue: true } : {}
-    return { surface: name, outcome: 'moved', from, to, shown, ...overdue }
+    return { surface: name, outcome: 'moved', from, to: tree.name, shown, ...overdue }
   } catch (error) {
     if (!isError(error)) throw error
     return { surface: name, outcome: 'failed', from, to, problem: error }
@@ -97,12 +118,19 @@ function mayMove(
   now: number,
 ): 'moves' | 'waits' | 'overdue' {
   // What was begun is finished: the pointer has moved already.
-  const isBegun = from === to || (ledger.shows === undefined && from === undefined)
+  const isBegun = isViewOf(from, to) || (ledger.shows === undefined && from === undefined)
   if (surface.switch === 'now' || isBegun) return 'moves'
   const isRead = sessionsOn(layout, surface.name, now) > 0
   if (!isRead && moment !== 'pull') return 'moves'
   if ((waitedFor(ledger, now) ?? 0) < surface.maxWait * 1000) return 'waits'
   return isRead ? 'overdue' : 'moves'
+}
+
+/** Loaded by machines on which somebody has edited something. */
+async function treeToShow(layout: Layout, release: Installed, overlays: readonly Overlay[]): Promise<Tree> {
+  if (overlays.length === 0) return releaseTree(layout, release)
+  const { makeTree } = await import('../edits/view.ts')
+  return makeTree(layout, release, overlays)
 }
 
 /** Milliseconds. A time in the future was noted while a clock was wrong: the wait begins now. */

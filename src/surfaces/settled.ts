@@ -3,6 +3,8 @@ import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Surface } from '../core/surface.ts'
 import { onDiskNow } from '../disk/fault.ts'
+import { isViewOf } from '../edits/view-name.ts'
+import { wantedTree } from '../edits/wanted.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Ledger, readLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
@@ -18,13 +20,15 @@ export async function isSettled(
 ): Promise<boolean> {
   if (surface.root === undefined || release === undefined) return true
   const ledger = await readLedger(layout, surface.name)
-  return ledger.waitsSince === undefined && isShown(layout, surface, ledger, release)
+  if (ledger.waitsSince !== undefined) return false
+  return isShown(layout, surface, ledger, await wantedTree(layout, surface.name, release))
 }
 
-/** Whether everything on the surface is of this release, and there. */
-export function isShown(layout: Layout, surface: Surface, ledger: Ledger, release: string): boolean {
+/** Whether everything on the surface is of this tree, and there. @param wanted name of a tree */
+export function isShown(layout: Layout, surface: Surface, ledger: Ledger, wanted: string): boolean {
   const { name, root } = surface
-  if (ledger.shows?.release !== release || pointerOf(layout, name) !== release) return false
+  const { release: shown } = ledger.shows ?? {}
+  if (!isViewOf(shown, wanted) || pointerOf(layout, name) !== shown) return false
   return root === undefined || isComplete(root, ledger)
 }
 

@@ -1,5 +1,5 @@
 /**
- * Making a surface show a release (SPEC.md, "Switching a surface"): what goes is taken away, the pointer moves, what
+ * Making a surface show a tree (SPEC.md, "Switching a surface"): what goes is taken away, the pointer moves, what
  * changed is made anew, what is new is added. At no moment is there an entry that leads nowhere, and whatever was
  * killed is finished by doing it again. The caller holds the lock.
  */
@@ -9,9 +9,11 @@ import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath, syncDirectoryNow } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
+import type { Tree } from '../edits/tree.ts'
+import { releaseIn } from '../edits/tree-name.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
-import { type Installed, type InstalledName, readInstalled } from '../home/releases.ts'
+import { type InstalledName, readInstalled } from '../home/releases.ts'
 import { type Copy, driftOfCopy, makeCopy, putInPlace, syncCopies, takeOut } from './copy.ts'
 import { type Former, type Ledger, type OwnEntry, READ_FOR, writeLedger } from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
@@ -32,34 +34,34 @@ export interface Shown {
 }
 
 /**
- * @param release undefined to take everything of ours away
+ * @param tree undefined to take everything of ours away
  * @param now milliseconds since the epoch
  * @throws SkillsctlError when the surface cannot be worked on; it shows old entries and new ones until it can
  */
-export async function showRelease(
+export async function showTree(
   layout: Layout,
   surface: Surface & { readonly root: string },
-  release: Installed | undefined,
+  tree: Tree | undefined,
   now: number,
 ): Promise<Shown> {
   const takes = await matcherOf(surface)
   return onDisk(surface.root, async () => {
     insistOnRoot(surface)
     const before = await foundLedger(layout, surface, now)
-    return new Work(layout, surface, before, release, takes, now).run()
+    return new Work(layout, surface, before, tree, takes, now).run()
   })
 }
 
-/** What a surface shows of a release. */
-export async function entriesShown(surface: Surface, release: Installed): Promise<Map<string, SurfaceEntry>> {
-  return entriesIn(release, surface.folders, await matcherOf(surface))
+/** What a surface shows of a tree. */
+export async function entriesShown(surface: Surface, tree: Tree): Promise<Map<string, SurfaceEntry>> {
+  return entriesIn(tree, surface.folders, await matcherOf(surface))
 }
 
 class Work {
   private readonly layout: Layout
   private readonly surface: Surface & { readonly root: string }
   private readonly before: Ledger
-  private readonly release: Installed | undefined
+  private readonly tree: Tree | undefined
   private readonly now: number
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
   private readonly own: OwnEntries
@@ -76,24 +78,24 @@ class Work {
     layout: Layout,
     surface: Surface & { readonly root: string },
     before: Ledger,
-    release: Installed | undefined,
+    tree: Tree | undefined,
     takes: Takes,
     now: number,
   ) {
     this.layout = layout
     this.surface = surface
     this.before = before
-    this.release = release
+    this.tree = tree
     this.now = now
-    this.wanted = release === undefined ? new Map() : entriesIn(release, surface.folders, takes)
-    this.own = new OwnEntries(layout, surface.root, before, this.wanted)
+    this.wanted = tree === undefined ? new Map() : entriesIn(tree, surface.folders, takes)
+    this.own = new OwnEntries(layout, surface.root, before, this.wanted, tree?.name)
     const pointer = pointerOf(layout, surface.name)
     this.wasWhole = before.shows !== undefined && before.shows.release === pointer
-    this.former = formerBy([before.shows?.release, pointer], release?.directory, before.former, now)
+    this.former = formerBy([before.shows?.release, pointer], tree?.name, before.former, now)
   }
 
   async run(): Promise<Shown> {
-    const { layout, surface, release } = this
+    const { layout, surface, tree } = this
     try {
       this.makeFolders()
       // Complete before anything moves: on a full disk everything stays as it is.
@@ -102,8 +104,8 @@ class Work {
       if (!onlyTurns) this.noteIntent()
       for (const [place, own] of this.own.all())
         if (!this.staysInPlace(place, own)) await this.takeAway(place, own)
-      if (release !== undefined && pointerOf(layout, surface.name) !== release.directory)
-        flipPointer(layout, surface.name, release.directory)
+      if (tree !== undefined && pointerOf(layout, surface.name) !== tree.name)
+        flipPointer(layout, surface.name, tree.name)
       for (const entry of this.wanted.values()) {
         if (surface.by === 'link') this.placeLink(entry)
         else await this.placeCopy(entry, copies.get(entry.place))
@@ -120,7 +122,7 @@ class Work {
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
   private makeFolders(): void {
-    if (this.release === undefined) return
+    if (this.tree === undefined) return
     for (const folder of this.surface.folders) {
       const path = this.pathOf(folder)
       onDiskNow(path, () => makePath(path))
@@ -133,14 +135,14 @@ class Work {
 
   private async makeCopies(): Promise<ReadonlyMap<string, Copy>> {
     const copies = new Map<string, Copy>()
-    const { surface, release, layout } = this
-    if (surface.by !== 'copy' || release === undefined) return copies
+    const { surface, tree } = this
+    if (surface.by !== 'copy' || tree === undefined) return copies
     const onStages = new Map<string, SurfaceEntry[]>()
     for (const entry of this.wanted.values()) {
       const state = this.own.state(entry.place)
       if (state === 'taken' || (state === 'ours' && this.own.isCopyOf(entry))) continue
       const stage = this.stage(entry.place)
-      copies.set(entry.place, await makeCopy(entry, layout.releases, release.directory, stage))
+      copies.set(entry.place, await makeCopy(entry, tree, stage))
       onStages.set(stage, [...(onStages.get(stage) ?? []), entry])
     }
     for (const [stage, entries] of onStages) await syncCopies(stage, entries)
@@ -168,14 +170,14 @@ class Work {
 
   /** Whatever happens from here on, what was made is known to be ours. */
   private noteIntent(): void {
-    const { layout, surface, before, release, former } = this
+    const { layout, surface, before, tree, former } = this
     const entries = new Map(this.own.all())
     for (const [place, { kind, digest }] of this.wanted) {
       if (entries.has(place) || this.own.state(place) !== 'free') continue
-      const copy: OwnEntry = { by: 'copy', kind, digest, release: release?.directory }
+      const copy: OwnEntry = { by: 'copy', kind, digest, release: tree?.name }
       entries.set(place, surface.by === 'link' ? this.linkTo(place) : copy)
     }
-    const makes = surface.by === 'copy' ? release?.directory : undefined
+    const makes = surface.by === 'copy' ? tree?.name : undefined
     writeLedger(layout, surface.name, { ...before, shows: undefined, makes, entries, former })
   }
 
@@ -223,7 +225,7 @@ class Work {
     const state = this.own.state(place)
     if (state === 'ours' && own !== undefined && this.own.isCopyOf(entry)) {
       // The same bytes: nobody needs the release any more that they came from.
-      this.own.set(place, { ...own, release: this.release?.directory })
+      this.own.set(place, { ...own, release: this.tree?.name })
       return
     }
     if (state === 'taken' || copy === undefined) return this.leave(place)
@@ -264,7 +266,7 @@ class Work {
 
   /** Under which edits of a copy are kept. */
   private nameFor({ release = 'unknown' }: OwnEntry): InstalledName {
-    const installed = readInstalled(this.layout, release)
+    const installed = readInstalled(this.layout, releaseIn(release))
     const { version = release, manifest = '' } = installed ?? {}
     return { directory: `${release}-${this.surface.name}`, version, manifest }
   }
@@ -277,13 +279,13 @@ class Work {
   }
 
   private noteDone(): void {
-    const { release, before, layout, surface, former } = this
-    const isSame = release !== undefined && before.shows?.release === release.directory
+    const { tree, before, layout, surface, former } = this
+    const isSame = tree !== undefined && before.shows?.release === tree.name
     const since = (isSame && before.shows?.since) || formatInstant(this.now)
     writeLedger(layout, surface.name, {
       ...before,
       entries: this.own.all(),
-      shows: release && { release: release.directory, since },
+      shows: tree && { release: tree.name, since },
       makes: undefined,
       former,
       shadowed: [...this.shadowed],
@@ -294,7 +296,7 @@ class Work {
   /** Of a surface that is taken away nothing is left. */
   private async sweep(): Promise<void> {
     const { root, folders } = this.surface
-    const reading = this.release === undefined ? 0 : undefined
+    const reading = this.tree === undefined ? 0 : undefined
     for (const stagingArea of stagingAreasOf(root, folders))
       await sweepStagingArea(stagingArea, this.now, reading)
   }

@@ -7,7 +7,7 @@ import { status } from '../../src/flows/status.ts'
 import { addSurface } from '../../src/flows/surface.ts'
 import { requireConfig } from '../../src/home/config.ts'
 import { surfacesOf } from '../../src/surfaces/definitions.ts'
-import { heldReleases } from '../../src/surfaces/held.ts'
+import { heldTrees } from '../../src/surfaces/held.ts'
 import { agentProcess, createSurfaceHome, pathIn, type SurfaceHome } from '../support/surface-home.ts'
 import { HOUR } from '../support/team.ts'
 
@@ -128,7 +128,7 @@ describe('a session', () => {
     expect((await home.update(OTHER)).settled).toMatchObject([{ outcome: 'moved', overdue: true }])
     home.clock.pass(30 * 24 * HOUR)
     const surfaces = surfacesOf(await requireConfig(home.layout))
-    expect(await heldReleases(home.layout, surfaces, home.clock.now())).toContain(home.first)
+    expect(await heldTrees(home.layout, surfaces, home.clock.now())).toContain(home.first)
   })
 
   test('is renewed when it carries on, and hears once that something moved under it', async () => {

@@ -7,12 +7,13 @@ import { onTestFinished } from 'vitest'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import type { Surface } from '../../src/core/surface.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
+import { releaseTree } from '../../src/edits/tree.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
 import { switchCurrent } from '../../src/home/activation.ts'
 import { writeConfig } from '../../src/home/config.ts'
 import type { Layout } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
-import { type Shown, showRelease } from '../../src/surfaces/show.ts'
+import { type Shown, showTree } from '../../src/surfaces/show.ts'
 import { createSurfaceDirectories } from '../../src/surfaces/surface-directories.ts'
 import { createTestHome, type TestHome } from '../home/home-fixture.ts'
 
@@ -76,7 +77,7 @@ export async function createDesk({ name = 'a root', above = tmpdir() } = {}): Pr
     },
     install: (number, files) => home.install(files, { commit: commitOf(number) }),
     run: (release) => switchCurrent(layout, release.directory, 'update', 'test', clock.now),
-    show: (surface, release) => showRelease(layout, surface, release, clock.now),
+    show: (surface, release) => showTree(layout, surface, release && releaseTree(layout, release), clock.now),
   }
 }
 

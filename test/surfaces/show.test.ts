@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { removeTree } from '../../src/disk/remove-tree.ts'
+import { releaseTree } from '../../src/edits/tree.ts'
 import { layoutOf } from '../../src/home/layout.ts'
 import { readLedger, writeLedger } from '../../src/surfaces/ledger.ts'
 import { flipPointer, pointerOf, pointerPath } from '../../src/surfaces/pointer.ts'
-import { showRelease } from '../../src/surfaces/show.ts'
+import { showTree } from '../../src/surfaces/show.ts'
 import { mayMount } from '../support/mounts.ts'
 import { isRoot } from '../support/unprivileged.ts'
 import { createDesk, type Desk, type Files, inventory, seen, skill, surfaceAt } from './fixture.ts'
@@ -441,14 +442,15 @@ describe('entries that are copies', () => {
     expect(seen(desk.root)).toEqual(expected(next))
   })
 
-  test('that were edited stay so as long as the release says nothing new about them', async () => {
+  test('that were edited give way to what is to be shown, also when the release says nothing new', async () => {
     const desk = await createDesk()
     const surface = surfaceAt(desk.root, { by: 'copy' })
     await desk.show(surface, await desk.install(1, { ...skill('a', 'x'), ...COMMAND }))
     await edits(desk)
     const shown = await desk.show(surface, await desk.install(2, { ...skill('a', 'x'), ...COMMAND }))
-    expect(shown).toEqual({ changed: [], shadowed: [], kept: [] })
-    expect(seen(desk.root)).toEqual(EDITED)
+    expect(shown.kept).toHaveLength(2)
+    expect(kept(desk)).toEqual(EDITED)
+    expect(seen(desk.root)).toEqual(expected({ ...skill('a', 'x'), ...COMMAND }))
   })
 
   test('that were edited are told from what they were made of even when that release is gone', async () => {
@@ -554,7 +556,9 @@ describe('another home', () => {
     const copy = layoutOf(`${desk.layout.root} copy`)
     onTestFinished(() => removeTree(copy.root))
     await cp(desk.layout.root, copy.root, { recursive: true, verbatimSymlinks: true })
-    expect(await showRelease(copy, surface, two, Date.now())).toMatchObject({ shadowed: ['skills/a'] })
+    expect(await showTree(copy, surface, releaseTree(copy, two), Date.now())).toMatchObject({
+      shadowed: ['skills/a'],
+    })
     expect(seen(desk.root)).toEqual(expected(states[0]))
   })
 
@@ -566,7 +570,9 @@ describe('another home', () => {
     const moved = layoutOf(`${desk.layout.root} moved`)
     await rename(desk.layout.root, moved.root)
     onTestFinished(() => rename(moved.root, desk.layout.root))
-    expect(await showRelease(moved, surface, two, Date.now())).toMatchObject({ shadowed: [] })
+    expect(await showTree(moved, surface, releaseTree(moved, two), Date.now())).toMatchObject({
+      shadowed: [],
+    })
     expect(seen(desk.root)).toEqual(expected(states[1]))
   })
 })

@@ -1,0 +1,140 @@
+/**
+ * `overlays/<name>/`: what a person made of a unit (`mine/`), beside what it was made from (`base/`), below their paths
+ * in the release. Written once and never changed; which of them count, `edits.json` says.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, rename, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { CONTENT } from '../core/edits.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
+import { type Entry, parseEntry } from '../core/manifest.ts'
+import { list, object, parseJson, string } from '../core/parse.ts'
+import { linesOf } from '../core/unit.ts'
+import { syncDirectory, temporaryName, uniqueHex, writeAndSync } from '../disk/atomic-file.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
+import { syncTree } from '../disk/sync.ts'
+import type { Layout } from '../home/layout.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { type Placed, type Source, sourceIn } from './source.ts'
+
+export interface Content {
+  /** Name of its directory. */
+  readonly name: string
+  readonly base: Source
+  /** Files of `base` of which nobody here had the bytes any more. */
+  readonly lacking: readonly string[]
+  readonly mine: Placed
+}
+
+const LIST = 'content.json'
+
+/** @throws SkillsctlError `corrupt` when it is not there, or not what was written */
+export function readContent({ overlays }: Layout, name: string): Content {
+  const root = join(overlays, name)
+  const path = join(root, LIST)
+  const text = onDiskNow(path, () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  if (text === undefined) {
+    throw new SkillsctlError('corrupt', 'the files of an edit are not there any more', {
+      subject: root,
+      hint: 'bring them back from a backup, or give the edit up: skillsctl edits drop <skill>',
+    })
+  }
+  const fields = object(parseJson(text, path), path)
+  const entries = (key: 'base' | 'mine'): Entry[] => list(fields[key], path).map(parseEntry)
+  return {
+    name,
+    base: sourceIn(join(root, 'base'), entries('base')),
+    lacking: list(fields['lacking'], path).map((one) => string(one, path)),
+    mine: sourceIn(join(root, 'mine'), entries('mine')),
+  }
+}
+
+/**
+ * Writes both down, durably. What was written before is found again.
+ * @throws SkillsctlError `failed` when bytes that the person made are not to be had; `no-space`
+ */
+export async function storeContent(
+  layout: Layout,
+  unit: string,
+  base: Source,
+  mine: Source,
+): Promise<Content> {
+  const lacking = base.entries.flatMap((one) =>
+    one.mode !== 'link' && base.read(one) === undefined ? [one.path] : [],
+  )
+  const text = [unit, linesOf(base.entries), linesOf(mine.entries), ...lacking].join('\n')
+  const name = `${nameFor(unit)}~${sha256Hex(text).slice(0, 12)}`
+  const path = join(layout.overlays, name)
+  if (isIntact(layout, name)) return readContent(layout, name)
+  await onDisk(path, async () => {
+    await mkdir(layout.overlays, { recursive: true })
+    const temporary = join(layout.staging, temporaryName('overlay'))
+    const there = base.entries.filter((entry) => !lacking.includes(entry.path))
+    await writeAll(join(temporary, 'base'), { ...base, entries: there })
+    await writeAll(join(temporary, 'mine'), mine)
+    const content = { unit, base: base.entries, mine: mine.entries, lacking }
+    await writeAndSync(join(temporary, LIST), `${JSON.stringify(content, null, 1)}\n`)
+    await syncAll(temporary, there, mine.entries)
+    // A damaged one of the same name may be all that is left of an edit.
+    if (existsSync(path)) await rename(path, join(layout.kept, `damaged-${name}-${uniqueHex()}`))
+    await rename(temporary, path)
+    await syncDirectory(layout.overlays)
+  })
+  return readContent(layout, name)
+}
+
+/** Whether it is there, every byte of what the person made. */
+function isIntact(layout: Layout, name: string): boolean {
+  try {
+    const { mine } = readContent(layout, name)
+    return mine.entries.every((entry) => entry.mode === 'link' || mine.read(entry) !== undefined)
+  } catch (error) {
+    if (isError(error, 'corrupt')) return false
+    throw error
+  }
+}
+
+async function writeAll(directory: string, { entries, read }: Source): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  for (const entry of entries) {
+    const path = join(directory, entry.path)
+    await mkdir(dirname(path), { recursive: true })
+    if (entry.mode === 'link') await symlink(entry.target, path)
+    else await writeAndSync(path, read(entry) ?? gone(entry), entry.mode === '755' ? 0o755 : 0o644)
+  }
+}
+
+function gone({ path }: Entry): never {
+  throw new SkillsctlError('failed', 'this changed while it was read', {
+    subject: path,
+    hint: 'run the command again, when nobody writes to it',
+  })
+}
+
+async function syncAll(root: string, base: readonly Entry[], mine: readonly Entry[]): Promise<void> {
+  const paths = (links: boolean): string[] =>
+    [base, mine].flatMap((entries, index) =>
+      entries
+        .filter(({ mode }) => (mode === 'link') === links)
+        .map(({ path }) => join(index === 0 ? 'base' : 'mine', path)),
+    )
+  await syncTree(root, paths(false), paths(true))
+}
+
+/** What the directory is called, for people who look for it. */
+function nameFor(unit: string): string {
+  const last = unit.slice(unit.lastIndexOf('/') + 1)
+  return (
+    last
+      .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 60) || 'edit'
+  )
+}
+
+/** Names of all that is there. */
+export function contentNames({ overlays }: Layout): string[] {
+  return onDiskNow(overlays, () => (existsSync(overlays) ? readdirSync(overlays) : [])).filter((name) =>
+    CONTENT.test(name),
+  )
+}

@@ -1,0 +1,296 @@
+/**
+ * The overlays of a machine while something becomes of them: an edit is taken over, a release is followed. Contents are
+ * written as it goes; what is to count is in `edits` at the end, for one write of `edits.json`. The caller holds the lock.
+ */
+
+import { join } from 'node:path'
+import { type EditPolicy, type PolicyRule, policyFor } from '../core/edit-policy.ts'
+import type { EditedRelease, Edits, Overlay, Waiting } from '../core/edits.ts'
+import { formatInstant } from '../core/parse.ts'
+import { changesBetween, isInUnit, linesOf, renamed } from '../core/unit.ts'
+import { keepEdits } from '../home/drift.ts'
+import type { Layout } from '../home/layout.ts'
+import { type Installed, listNames, readInstalled } from '../home/releases.ts'
+import { type Content, readContent, storeContent } from './content.ts'
+import { mergeUnit } from './merge-unit.ts'
+import { findRenamedUnit } from './renamed-unit.ts'
+import { inUnit, type Placed, type Source, sourceIn } from './source.ts'
+
+/** Something that a person has made of a unit. */
+export interface Edit {
+  readonly unit: string
+  /** Whose edit it is, absent for all. */
+  readonly surface?: string | undefined
+  /** The release that it started from. */
+  readonly base: EditedRelease
+  readonly before: Source
+  readonly after: Placed
+}
+
+export interface Outcome {
+  readonly unit: string
+  readonly surface?: string | undefined
+  /**
+   * `kept`: an edit is an overlay now. `merged`: with what a newer release changed. `waits`: a newer release changed the
+   * same. `removed`: a newer release has it no more. `renamed`: it follows. `ended`: the release is what the person
+   * wanted. `aside`: the release wins, the edit is in `kept/`.
+   */
+  readonly became: 'kept' | 'merged' | 'waits' | 'removed' | 'renamed' | 'ended' | 'aside'
+  readonly paths?: readonly string[] | undefined
+  /** Directory of `kept/` with what was replaced. */
+  readonly kept?: string | undefined
+  /** Of a unit that follows a rename. */
+  readonly formerly?: string | undefined
+}
+
+export class Overlays {
+  readonly outcomes: Outcome[] = []
+  private readonly layout: Layout
+  private readonly rules: readonly PolicyRule[]
+  private readonly now: string
+  private readonly overlays: Overlay[]
+
+  /** @param now milliseconds since the epoch */
+  constructor(layout: Layout, { overlays }: Edits, rules: readonly PolicyRule[], now: number) {
+    this.layout = layout
+    this.rules = rules
+    this.now = formatInstant(now)
+    this.overlays = [...overlays]
+  }
+
+  all(): readonly Overlay[] {
+    return this.overlays
+  }
+
+  find(unit: string, surface: string | undefined): Overlay | undefined {
+    return this.overlays.find((one) => one.unit === unit && one.surface === surface)
+  }
+
+  /** Takes an edit over, however it was made. */
+  async take(edit: Edit): Promise<void> {
+    const { unit, surface, base, before, after } = edit
+    const known = this.find(unit, surface)
+    if (isSame(before, after) || this.policy(unit, surface, known) === 'take') {
+      if (!isSame(before, after))
+        this.outcome('aside', edit, { kept: await this.keep(edit.base, before, after) })
+      return
+    }
+    if (known === undefined) {
+      const { name } = await storeContent(this.layout, unit, before, after)
+      this.overlays.push({ unit, surface, content: name, base, since: this.now, changedAt: this.now })
+      return this.outcome('kept', edit)
+    }
+    const content = readContent(this.layout, known.content)
+    if (isSame(after, content.mine)) return
+    if (isSame(before, content.mine)) return this.change(known, content, after)
+    // Meanwhile it was changed elsewhere, too: another surface, a merge.
+    const { merged } = mergeUnit(before, after, content.mine)
+    if (merged !== undefined && isSame(merged, content.mine)) return
+    const kept = await this.keep(base, before, merged === undefined ? content.mine : after)
+    await this.change(known, content, merged ?? after, kept)
+  }
+
+  private async change(known: Overlay, { base }: Content, mine: Source, kept?: string): Promise<void> {
+    if (isSame(base, mine)) {
+      this.remove(known)
+      return this.outcome('ended', known, { kept })
+    }
+    const { name } = await storeContent(this.layout, known.unit, base, mine)
+    this.replace(known, { ...known, content: name, changedAt: this.now })
+    this.outcome('kept', known, { kept })
+  }
+
+  /** Brings every overlay to a release that is on this machine, as far as nobody has to be asked. */
+  async follow(release: Installed): Promise<void> {
+    for (const overlay of [...this.overlays]) await this.followOne(overlay, release)
+  }
+
+  private async followOne(overlay: Overlay, release: Installed): Promise<void> {
+    const { unit, surface } = overlay
+    const content = readContent(this.layout, overlay.content)
+    const theirs = this.unitOf(release, unit)
+    const base = releaseOf(release)
+    if (theirs.entries.length === 0 && content.base.entries.length > 0) {
+      const to = findRenamedUnit(content.base, unit, this.wholeOf(release), this.isNewSince(overlay.base))
+      if (
+        to !== undefined &&
+        this.find(to, surface) === undefined &&
+        (await this.followRename(overlay, content, to, release))
+      )
+        return
+      return this.wait(overlay, 'removed', release, [unit])
+    }
+    if (isSame(theirs, content.mine)) {
+      this.remove(overlay)
+      return this.outcome('ended', overlay)
+    }
+    if (isSame(theirs, content.base)) {
+      this.replace(overlay, { ...overlay, base, waits: undefined })
+      return this.complete(base, this.wholeOf(release))
+    }
+    if (this.policy(unit, surface, overlay) === 'take') {
+      await this.giveUp(overlay)
+      return
+    }
+    const { merged, conflicts = [] } = mergeUnit(content.base, content.mine, theirs)
+    if (merged === undefined) return this.wait(overlay, 'conflict', release, conflicts)
+    await this.becomeMerged(overlay, content, theirs, merged, base)
+  }
+
+  private async becomeMerged(
+    overlay: Overlay,
+    content: Content,
+    theirs: Source,
+    merged: Source,
+    base: EditedRelease,
+  ): Promise<void> {
+    const { unit } = overlay
+    const kept = await this.keep(overlay.base, content.base, content.mine)
+    if (isSame(merged, theirs)) {
+      this.remove(overlay)
+      return this.outcome('ended', overlay, { kept })
+    }
+    const { name } = await storeContent(this.layout, unit, theirs, merged)
+    this.replace(overlay, { ...overlay, content: name, base, waits: undefined, changedAt: this.now })
+    this.outcome('merged', overlay, {
+      kept,
+      paths: changesBetween(content.mine.entries, merged.entries).map(({ path }) => path),
+    })
+  }
+
+  /** @returns false when both have changed the same */
+  private async followRename(
+    overlay: Overlay,
+    content: Content,
+    to: string,
+    release: Installed,
+  ): Promise<boolean> {
+    const { unit } = overlay
+    const theirs = this.unitOf(release, to)
+    const { merged } = mergeUnit(moved(content.base, unit, to), moved(content.mine, unit, to), theirs)
+    if (merged === undefined) return false
+    const kept = await this.keep(overlay.base, content.base, content.mine)
+    const follower = { ...overlay, unit: to, base: releaseOf(release), waits: undefined, changedAt: this.now }
+    if (isSame(merged, theirs)) this.remove(overlay)
+    else
+      this.replace(overlay, {
+        ...follower,
+        content: (await storeContent(this.layout, to, theirs, merged)).name,
+      })
+    this.outcome(isSame(merged, theirs) ? 'ended' : 'renamed', follower, { kept, formerly: unit })
+    return true
+  }
+
+  private wait(
+    overlay: Overlay,
+    because: Waiting['because'],
+    release: Installed,
+    paths: readonly string[],
+  ): void {
+    this.replace(overlay, { ...overlay, waits: { because, release: releaseOf(release), paths } })
+    const isKnown = overlay.waits?.release.manifest === release.manifest
+    if (!isKnown) this.outcome(because === 'conflict' ? 'waits' : 'removed', overlay, { paths })
+  }
+
+  /** Back to the release; what the person made is in `kept/`. @returns its directory there */
+  async giveUp(overlay: Overlay): Promise<string | undefined> {
+    const { base, mine } = readContent(this.layout, overlay.content)
+    const kept = await this.keep(overlay.base, base, mine)
+    this.remove(overlay)
+    this.outcome('aside', overlay, { kept })
+    return kept
+  }
+
+  /** What the person made counts from here on as made from this release. @param mine undefined: as it is */
+  async settle(overlay: Overlay, release: Installed, mine?: Source): Promise<void> {
+    const content = readContent(this.layout, overlay.content)
+    const theirs = this.unitOf(release, overlay.unit)
+    const kept = mine && (await this.keep(overlay.base, content.base, content.mine))
+    const settled = mine ?? content.mine
+    if (isSame(settled, theirs)) this.remove(overlay)
+    else {
+      const { name } = await storeContent(this.layout, overlay.unit, theirs, settled)
+      const changedAt = mine === undefined ? overlay.changedAt : this.now
+      this.replace(overlay, {
+        ...overlay,
+        content: name,
+        base: releaseOf(release),
+        waits: undefined,
+        changedAt,
+      })
+    }
+    this.outcome(isSame(settled, theirs) ? 'ended' : 'kept', overlay, { kept })
+  }
+
+  /** Gives the edits of a release the bytes that it had, as far as nobody had them when the edits were found. */
+  async complete({ manifest }: Pick<EditedRelease, 'manifest'>, release: Source): Promise<void> {
+    for (const overlay of this.overlays.filter((one) => one.base.manifest === manifest)) {
+      const { base, mine, lacking } = readContent(this.layout, overlay.content)
+      if (lacking.length === 0) continue
+      const { name } = await storeContent(
+        this.layout,
+        overlay.unit,
+        { ...release, entries: base.entries },
+        mine,
+      )
+      this.replace(overlay, { ...overlay, content: name })
+    }
+  }
+
+  replace(overlay: Overlay, by: Overlay): void {
+    this.overlays.splice(this.overlays.indexOf(overlay), 1, by)
+  }
+
+  private remove(overlay: Overlay): void {
+    this.overlays.splice(this.overlays.indexOf(overlay), 1)
+  }
+
+  private policy(unit: string, surface: string | undefined, known: Overlay | undefined): EditPolicy {
+    return known?.blessed !== undefined ? 'keep' : policyFor(this.rules, unit, surface)
+  }
+
+  private unitOf({ directory, content }: Installed, unit: string): Placed {
+    return sourceIn(join(this.layout.releases, directory), inUnit(content.files, unit))
+  }
+
+  private wholeOf({ directory, content }: Installed): Placed {
+    return sourceIn(join(this.layout.releases, directory), content.files)
+  }
+
+  /** Where the release that an edit started from is gone, nobody can tell. */
+  private isNewSince({ manifest }: EditedRelease): (unit: string) => boolean {
+    const name = listNames(this.layout).find((one) => one.manifest === manifest)
+    const files = (name && readInstalled(this.layout, name.directory))?.content.files ?? []
+    return (unit) => !files.some(({ path }) => isInUnit(path, unit))
+  }
+
+  private async keep(release: EditedRelease, before: Source, mine: Placed): Promise<string | undefined> {
+    const name = { ...release, directory: release.version }
+    return keepEdits(this.layout, name, changesBetween(before.entries, mine.entries), mine.locate)
+  }
+
+  private outcome(
+    became: Outcome['became'],
+    { unit, surface }: Pick<Outcome, 'unit' | 'surface'>,
+    more: Partial<Outcome> = {},
+  ): void {
+    this.outcomes.push({ unit, surface, became, ...more })
+  }
+}
+
+export function releaseOf({ version, manifest, content: { source } }: Installed): EditedRelease {
+  return { version, manifest, commit: source.commit, committedAt: source.committedAt }
+}
+
+export function isSame(one: Pick<Source, 'entries'>, other: Pick<Source, 'entries'>): boolean {
+  return linesOf(one.entries) === linesOf(other.entries)
+}
+
+/** The same files under the name of another unit. */
+function moved(source: Source, from: string, to: string): Source {
+  const before = (path: string): string => `${from}${path.slice(to.length)}`
+  return {
+    entries: renamed(source.entries, from, to),
+    read: (file) => source.read({ ...file, path: before(file.path) }),
+  }
+}

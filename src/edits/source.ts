@@ -1,0 +1,90 @@
+/** Entries, and where their bytes are: in a release, in an overlay, or wherever a person works. */
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import type { Entry, FileEntry } from '../core/manifest.ts'
+import { isScratch } from '../core/scratch.ts'
+import { isInUnit } from '../core/unit.ts'
+import { errnoOf, onDiskNow } from '../disk/fault.ts'
+import type { Locate } from '../home/drift.ts'
+import { integrityOf } from '../trust/digest.ts'
+
+export interface Source {
+  /** With their paths in a release. */
+  readonly entries: readonly Entry[]
+  /** Bytes of one of these files; undefined when they are not to be had, or are others by now. */
+  read(file: FileEntry): Buffer | undefined
+}
+
+/** Files that are somewhere on this disk. */
+export interface Placed extends Source {
+  readonly locate: Locate
+}
+
+/** @param where a directory below which they are, by their paths; or where each of them is */
+export function sourceIn(where: string | Locate, entries: readonly Entry[]): Placed {
+  const locate = typeof where === 'string' ? (path: string): string => join(where, path) : where
+  return { locate, entries, read: (file) => readExactly(locate(file.path), file) }
+}
+
+/** Content of a file, if it is what this entry says. */
+export function readExactly(path: string, { integrity }: Pick<FileEntry, 'integrity'>): Buffer | undefined {
+  try {
+    const content = lstatSync(path).isFile() ? readFileSync(path) : undefined
+    return content !== undefined && integrityOf(content) === integrity ? content : undefined
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+/** Of some entries those in a unit. */
+export function inUnit(entries: readonly Entry[], unit: string): Entry[] {
+  return entries.filter(({ path }) => isInUnit(path, unit))
+}
+
+/**
+ * What a unit holds on disk: files and links; what editors and systems leave behind is nobody's work.
+ * @param path absolute path of the unit
+ * @param before what it held: that is never taken for leftovers
+ * @param isUntouched whether this file is as it was, so that it need not be read
+ */
+export function entriesAt(
+  path: string,
+  unit: string,
+  before: readonly Entry[],
+  isUntouched: (path: string) => boolean = () => false,
+): Entry[] {
+  const known = new Map(before.map((entry) => [entry.path, entry]))
+  return onDiskNow(path, () => {
+    const found: Entry[] = []
+    const places = [unit]
+    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+      const at = `${path}${place.slice(unit.length)}`
+      const info = infoOf(at)
+      if (info?.isDirectory() === true) places.push(...readdirSync(at).map((name) => `${place}/${name}`))
+      else if (info !== undefined && (known.has(place) || !isScratch(place))) {
+        const entry = isUntouched(place) ? known.get(place) : entryOf(at, place, info)
+        if (entry !== undefined) found.push(entry)
+      }
+    }
+    return found.sort((left, right) => (left.path < right.path ? -1 : 1))
+  })
+}
+
+/** Undefined for a socket, a pipe, a device: nobody's work is in them. */
+function entryOf(at: string, path: string, info: Stats): Entry | undefined {
+  if (info.isSymbolicLink()) return { mode: 'link', path, target: readlinkSync(at) }
+  if (!info.isFile()) return undefined
+  const content = readFileSync(at)
+  const mode = (info.mode & 0o100) === 0 ? '644' : '755'
+  return { mode, path, size: content.length, integrity: integrityOf(content) }
+}
+
+function infoOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * `skillsctl edit` and `edits save`: editing on purpose. The person works on a copy in `editing/<skill>/`, which no
+ * agent reads, and makes it active when it is ready.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmod, mkdir, rename, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { parsePolicies } from '../core/edit-policy.ts'
+import { type EditedRelease, parseEditedRelease } from '../core/edits.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import { type Entry, parseEntry } from '../core/manifest.ts'
+import { nearMisses } from '../core/near-misses.ts'
+import { list, object, optional, parseJson, string } from '../core/parse.ts'
+import { unitsIn } from '../core/unit.ts'
+import { temporaryName, writeAndSync } from '../disk/atomic-file.ts'
+import { onDisk, onDiskNow } from '../disk/fault.ts'
+import { withLock } from '../disk/lock.ts'
+import { removeTree } from '../disk/remove-tree.ts'
+import { readContent } from '../edits/content.ts'
+import { type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
+import { pristine } from '../edits/pristine.ts'
+import { readEdits, writeEdits } from '../edits/record.ts'
+import { entriesAt, inUnit, type Source, sourceIn } from '../edits/source.ts'
+import { overlaysFor } from '../edits/view-name.ts'
+import { createHome, type Layout } from '../home/layout.ts'
+import { currentRelease, type Installed } from '../home/releases.ts'
+import { requireSurface, surfacesOf } from '../surfaces/definitions.ts'
+import type { Settled } from '../surfaces/settle.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { type Chosen, isNamed } from './edits.ts'
+import { type MachineContext, openMachine } from './machine.ts'
+import { settle } from './settle.ts'
+
+/** A copy that a person works on. */
+export interface Workcopy {
+  readonly unit: string
+  readonly surface: string | undefined
+  /** Absolute: the skill's directory, or the one file. */
+  readonly path: string
+  /** Whether it was there already, with whatever was done in it. */
+  readonly isKnown: boolean
+}
+
+/** What is written beside the copy. */
+interface Beginning {
+  readonly unit: string
+  readonly surface?: string | undefined
+  readonly base: EditedRelease
+  readonly before: readonly Entry[]
+}
+
+const RECORD = 'edit.json'
+const FILES = 'files'
+
+/** Makes a writable copy of a skill as it is active. @throws SkillsctlError `absent`, `refused` without surfaces */
+export async function beginEdit(context: MachineContext, { skill, surface }: Chosen): Promise<Workcopy> {
+  const { layout, config } = await openMachine(context)
+  if (surface !== undefined) requireSurface(config, surface)
+  if (surfacesOf(config).length === 0) throw noSurface()
+  const release = currentRelease(layout)
+  if (release === undefined) {
+    throw new SkillsctlError('absent', 'nothing is installed here yet', { hint: 'run: skillsctl pull' })
+  }
+  await createHome(layout)
+  return withLock(layout.lock, async () => {
+    const { overlays } = await readEdits(layout)
+    const shown = overlaysFor(overlays, surface ?? '')
+    const unit = requireUnit(
+      release,
+      shown.map((one) => one.unit),
+      skill,
+    )
+    const overlay = shown.find((one) => one.unit === unit)
+    const directory = join(layout.editing, slugOf(unit, surface))
+    if (existsSync(directory)) return { unit, surface, path: join(directory, FILES, unit), isKnown: true }
+    const source =
+      overlay === undefined ? unitIn(layout, release, unit) : readContent(layout, overlay.content).mine
+    await write(
+      layout,
+      directory,
+      { unit, surface, base: overlay?.base ?? releaseOf(release), before: source.entries },
+      source,
+    )
+    return { unit, surface, path: join(directory, FILES, unit), isKnown: false }
+  })
+}
+
+function unitIn(layout: Layout, { directory, content }: Installed, unit: string): Source {
+  return pristine(layout, inUnit(content.files, unit), [join(layout.releases, directory)])
+}
+
+async function write(layout: Layout, directory: string, beginning: Beginning, source: Source): Promise<void> {
+  await onDisk(directory, async () => {
+    await mkdir(layout.editing, { recursive: true })
+    const temporary = join(layout.staging, temporaryName('editing'))
+    await mkdir(temporary)
+    for (const entry of source.entries) {
+      const path = join(temporary, FILES, entry.path)
+      await mkdir(dirname(path), { recursive: true })
+      if (entry.mode === 'link') await symlink(entry.target, path)
+      else await writeAndSync(path, source.read(entry) ?? lost(entry), entry.mode === '755' ? 0o755 : 0o644)
+    }
+    await writeAndSync(join(temporary, RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
+    await chmod(temporary, 0o755)
+    await rename(temporary, directory)
+  })
+}
+
+function lost({ path }: Entry): never {
+  throw new SkillsctlError('drift', 'this file was edited on disk, and its original is not here', {
+    subject: path,
+    hint: 'run: skillsctl pull, which takes that edit over',
+  })
+}
+
+export interface SavedEdit extends Workcopy {
+  readonly outcomes: readonly Outcome[]
+}
+
+export interface SaveReport {
+  readonly saved: readonly SavedEdit[]
+  readonly settled: readonly Settled[]
+}
+
+/**
+ * Makes copies active that a person has worked on.
+ * @param skill undefined for all of them
+ * @throws SkillsctlError `absent` when nothing is being edited
+ */
+export async function saveEdits(context: MachineContext, chosen: Partial<Chosen> = {}): Promise<SaveReport> {
+  const { layout, config, now } = await openMachine(context)
+  await createHome(layout)
+  return withLock(layout.lock, async () => {
+    const open = workcopies(layout).filter(
+      ({ unit, surface }) =>
+        (chosen.skill === undefined || isNamed(unit, chosen.skill)) &&
+        (chosen.surface === undefined || surface === chosen.surface),
+    )
+    if (open.length === 0) throw nothingOpen(layout, chosen.skill)
+    await settle(layout, config, surfacesOf(config), 'pull', now())
+    const saved: SavedEdit[] = []
+    for (const { directory, unit, surface, base, before } of open) {
+      const edits = await readEdits(layout)
+      const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
+      const files = join(directory, FILES)
+      const after = sourceIn(files, entriesAt(join(files, unit), unit, before))
+      await overlays.take({ unit, surface, base, before: pristine(layout, before, [files]), after })
+      const current = currentRelease(layout)
+      if (current !== undefined) await overlays.follow(current)
+      await writeEdits(layout, { ...edits, overlays: overlays.all() })
+      await removeTree(directory)
+      saved.push({ unit, surface, path: join(files, unit), isKnown: true, outcomes: overlays.outcomes })
+    }
+    const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
+    return { saved, settled }
+  })
+}
+
+interface Open extends Beginning {
+  readonly directory: string
+}
+
+/** What is being edited. */
+export function workcopies({ editing }: Layout): Open[] {
+  return onDiskNow(editing, () => namesIn(editing)).map((name) => {
+    const directory = join(editing, name)
+    const path = join(directory, RECORD)
+    const fields = object(
+      parseJson(
+        onDiskNow(path, () => readFileSync(path, 'utf8')),
+        path,
+      ),
+      path,
+    )
+    return {
+      directory,
+      unit: string(fields['unit'], path),
+      surface: optional(fields['surface'], path, string),
+      base: parseEditedRelease(fields['base'], path),
+      before: list(fields['before'], path).map(parseEntry),
+    }
+  })
+}
+
+function namesIn(editing: string): string[] {
+  return existsSync(editing) ? readdirSync(editing).filter((name) => !name.startsWith('.')) : []
+}
+
+/** One name for each unit and surface. */
+function slugOf(unit: string, surface: string | undefined): string {
+  const name = unit.replaceAll(/[^A-Za-z0-9._-]/g, '-')
+  const isPlain = unit.slice(unit.indexOf('/') + 1) === name.slice(unit.indexOf('/') + 1)
+  const exact = isPlain ? name : `${name}-${sha256Hex(unit).slice(0, 8)}`
+  return surface === undefined ? exact : `${exact}@${surface}`
+}
+
+/** @throws SkillsctlError `absent` with near misses */
+function requireUnit({ content }: Installed, overlaid: readonly string[], wanted: string): string {
+  const unitOf = unitsIn(content.files)
+  const units = [...new Set([...content.files.map(({ path }) => unitOf(path)), ...overlaid])]
+  const unit = units.find((one) => one === wanted) ?? units.find((one) => isNamed(one, wanted))
+  if (unit !== undefined) return unit
+  const near = nearMisses(wanted, new Set(units.map((one) => one.slice(one.lastIndexOf('/') + 1))))
+  throw new SkillsctlError('absent', 'the release has nothing of this name', {
+    subject: wanted,
+    hint:
+      near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what there is: skillsctl doctor --all',
+  })
+}
+
+function noSurface(): SkillsctlError {
+  return new SkillsctlError('refused', 'no agent sees this release, so an edit could not be shown to any', {
+    hint: 'add a surface first, as in: skillsctl surface add claude-code',
+  })
+}
+
+function nothingOpen({ editing }: Layout, skill: string | undefined): SkillsctlError {
+  const found = onDiskNow(editing, () => namesIn(editing)).join(', ')
+  return new SkillsctlError('absent', 'nothing of this kind is being edited', {
+    subject: skill ?? editing,
+    found: found || 'nothing',
+    hint: 'begin with: skillsctl edit <skill>',
+  })
+}

@@ -1,0 +1,231 @@
+/** `skillsctl edits …`: what differs from the release on this machine, and what is to become of it. */
+import { existsSync } from 'node:fs'
+import { hasConflictMarkers } from '../core/conflict-markers.ts'
+import { parsePolicies } from '../core/edit-policy.ts'
+import { type Edits, isUnresolved, type Overlay, type Waiting } from '../core/edits.ts'
+import { SkillsctlError } from '../core/errors.ts'
+import { steps } from '../core/events.ts'
+import { nearMisses } from '../core/near-misses.ts'
+import { formatInstant } from '../core/parse.ts'
+import { changesBetween, type EntryChange } from '../core/unit.ts'
+import { withLock } from '../disk/lock.ts'
+import { readContent } from '../edits/content.ts'
+import { type Outcome, Overlays } from '../edits/overlays.ts'
+import { readEdits, writeEdits } from '../edits/record.ts'
+import { entriesAt, type Placed, sourceIn } from '../edits/source.ts'
+import { createHome } from '../home/layout.ts'
+import { currentRelease, type Installed } from '../home/releases.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import type { Settled } from '../surfaces/settle.ts'
+import { type Machine, type MachineContext, openMachine } from './machine.ts'
+import { restoreEdited } from './restore-edited.ts'
+import { settle } from './settle.ts'
+import { findEdits } from './take-edits.ts'
+
+/** One unit that differs, for all surfaces or for one. */
+export interface EditedSkill {
+  /** Path in the release. */
+  readonly unit: string
+  /** Absent for all. */
+  readonly surface: string | undefined
+  /** `new`: found just now, the next pull takes it over. `blessed`: on purpose. */
+  readonly state: 'new' | 'kept' | 'waits' | 'blessed'
+  /** Version that it was made from. */
+  readonly base: string
+  readonly changes: readonly EntryChange[]
+  readonly changedAt: string | undefined
+  readonly why: string | undefined
+  readonly waits: Waiting | undefined
+}
+
+export interface EditsReport {
+  readonly edits: readonly EditedSkill[]
+  /** Whether this machine has surfaces: without them, an update sets edits aside in `kept/`. */
+  readonly hasSurfaces: boolean
+}
+
+/** Reads only. @param full reads every file whatever its stamps say */
+export async function listEdits(context: MachineContext, full = false): Promise<EditsReport> {
+  const { layout, config } = await openMachine(context)
+  const known = await readEdits(layout)
+  const { edits } = await findEdits(layout, config, known, { full })
+  const found = edits.map(({ edit: { unit, surface, base, before, after } }): EditedSkill => {
+    const changes = changesBetween(before.entries, after.entries)
+    return {
+      unit,
+      surface,
+      state: 'new',
+      base: base.version,
+      changes,
+      changedAt: undefined,
+      why: undefined,
+      waits: undefined,
+    }
+  })
+  const isFound = (overlay: Overlay): boolean =>
+    found.some(({ unit, surface }) => unit === overlay.unit && surface === overlay.surface)
+  const overlays = known.overlays.filter((one) => !isFound(one)).map((one) => describe(context, one))
+  const isRooted = surfacesOf(config).some(({ root }) => root !== undefined)
+  return { edits: [...unique(found), ...overlays], hasSurfaces: isRooted }
+}
+
+/** The same edit may be seen through several surfaces. */
+function unique(found: readonly EditedSkill[]): EditedSkill[] {
+  return [...new Map(found.map((one) => [`${one.unit}\n${one.surface ?? ''}`, one])).values()]
+}
+
+function describe({ layout }: Pick<MachineContext, 'layout'>, overlay: Overlay): EditedSkill {
+  const { unit, surface, content, base, changedAt, blessed, waits } = overlay
+  const { base: was, mine } = readContent(layout, content)
+  return {
+    unit,
+    surface,
+    state: isUnresolved(overlay) ? 'waits' : blessed !== undefined ? 'blessed' : 'kept',
+    base: base.version,
+    changes: changesBetween(was.entries, mine.entries),
+    changedAt,
+    why: blessed?.why,
+    waits,
+  }
+}
+
+export interface EditChange {
+  readonly unit: string
+  readonly surface: string | undefined
+  readonly outcomes: readonly Outcome[]
+  readonly settled: readonly Settled[]
+}
+
+/** What a person means: a skill, and a surface where several differ. */
+export interface Chosen {
+  /** `quarterback` or `skills/quarterback`. */
+  readonly skill: string
+  readonly surface?: string | undefined
+}
+
+/** Back to the release; the edit goes to `kept/`. @throws SkillsctlError `absent`, `usage` */
+export async function dropEdit(context: MachineContext, chosen: Chosen): Promise<EditChange> {
+  return changeEdit(context, chosen, (overlays, overlay) => overlays.giveUp(overlay))
+}
+
+/** Marks an edit as intended, or takes that back. @param why undefined takes it back */
+export async function blessEdit(
+  context: MachineContext,
+  chosen: Chosen,
+  why: string | undefined,
+): Promise<EditChange> {
+  const at = formatInstant(context.now())
+  const blessed = why === undefined ? undefined : { why, at }
+  return changeEdit(context, chosen, async (overlays, overlay) =>
+    overlays.replace(overlay, { ...overlay, blessed }),
+  )
+}
+
+export type Resolution =
+  | { readonly by: 'keep' | 'take' }
+  /** A directory that holds the skill as it should be. */
+  | { readonly by: 'merged'; readonly directory: string }
+
+/**
+ * Settles what a newer release and a person have both changed.
+ * @throws SkillsctlError `refused` for a merged directory that is unfinished
+ */
+export async function resolveEdit(
+  context: MachineContext,
+  chosen: Chosen,
+  resolution: Resolution,
+): Promise<EditChange> {
+  return changeEdit(context, chosen, async (overlays, overlay, release) => {
+    if (resolution.by === 'take') await overlays.giveUp(overlay)
+    else
+      await overlays.settle(
+        overlay,
+        release,
+        resolution.by === 'merged' ? mergedIn(resolution.directory, overlay) : undefined,
+      )
+  })
+}
+
+/** @throws SkillsctlError `absent`, `refused` */
+export function mergedIn(directory: string, { unit }: Pick<Overlay, 'unit'>): Placed {
+  const locate = (path: string): string => `${directory}${path.slice(unit.length)}`
+  const source = sourceIn(locate, existsSync(directory) ? entriesAt(directory, unit, []) : [])
+  if (source.entries.length === 0) {
+    throw new SkillsctlError('absent', 'nothing is there', {
+      subject: directory,
+      expected: `the files of ${unit}`,
+    })
+  }
+  const unfinished = source.entries.find(
+    (entry) => entry.mode !== 'link' && hasConflictMarkers(source.read(entry) ?? Buffer.alloc(0)),
+  )
+  if (unfinished === undefined) return source
+  throw new SkillsctlError('refused', 'conflict markers never reach a live skill', {
+    subject: locate(unfinished.path),
+    hint: 'finish the merge there, then run this again',
+  })
+}
+
+/** Takes over what is new first, so that it is no surprise afterwards. */
+async function changeEdit(
+  context: MachineContext,
+  chosen: Chosen,
+  change: (overlays: Overlays, overlay: Overlay, release: Installed) => Promise<unknown>,
+): Promise<EditChange> {
+  const machine = await openMachine(context)
+  const { layout, config, now } = machine
+  await createHome(layout)
+  const changed = await withLock(layout.lock, async () => {
+    await settle(layout, config, surfacesOf(config), 'pull', now())
+    const edits = await readEdits(layout)
+    const overlay = requireOverlay(edits, chosen)
+    const release = currentRelease(layout)
+    if (release === undefined) {
+      throw new SkillsctlError('absent', 'nothing is installed here', { hint: 'run: skillsctl pull' })
+    }
+    const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
+    await change(overlays, overlay, release)
+    await writeEdits(layout, { ...edits, overlays: overlays.all() })
+    const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
+    return { unit: overlay.unit, surface: overlay.surface, outcomes: overlays.outcomes, settled }
+  })
+  return { ...changed, settled: [...changed.settled, ...(await restored(machine))] }
+}
+
+/** What a surface without the edit shows is the release: it may be edited still. */
+async function restored(machine: Machine): Promise<readonly Settled[]> {
+  const report = await restoreEdited(machine, steps('edits', machine.emit, machine.clock))
+  return report?.surfaces ?? []
+}
+
+/** The one overlay that a person means. @throws SkillsctlError `absent` with near misses, `usage` when it is several */
+export function requireOverlay({ overlays }: Edits, { skill, surface }: Chosen): Overlay {
+  const named = overlays.filter(({ unit }) => isNamed(unit, skill))
+  const fitting = surface === undefined ? named : named.filter((one) => one.surface === surface)
+  const [overlay, ...others] = fitting
+  if (overlay !== undefined && others.length === 0) return overlay
+  if (overlay !== undefined) {
+    throw new SkillsctlError('usage', 'several edits fit', {
+      subject: skill,
+      found: fitting.map((one) => `${one.unit} (${one.surface ?? 'all surfaces'})`).join(', '),
+      hint: 'say which with --surface, or give the whole path',
+    })
+  }
+  const units = [...new Set(overlays.map(({ unit }) => unit))]
+  const near = nearMisses(
+    skill,
+    units.map((unit) => unit.slice(unit.lastIndexOf('/') + 1)),
+  )
+  throw new SkillsctlError('absent', 'nothing of this name was edited here', {
+    subject: skill,
+    expected: units.join(', ') || 'nothing was edited',
+    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what was: skillsctl edits',
+  })
+}
+
+/** `quarterback`, `skills/quarterback`, `plan` for `commands/plan.md`. */
+export function isNamed(unit: string, wanted: string): boolean {
+  const name = wanted.replace(/\/+$/, '')
+  const fits = (path: string): boolean => path === name || path.endsWith(`/${name}`)
+  return fits(unit) || fits(unit.replace(/\.md$/, ''))
+}

@@ -1,0 +1,156 @@
+/**
+ * Local edits become overlays, and overlays follow the release (SPEC.md, "Local edits"): looked at in every place where
+ * an agent reads, before any surface moves. The caller holds the lock.
+ */
+import { parsePolicies } from '../core/edit-policy.ts'
+import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
+import { isError } from '../core/errors.ts'
+import type { Surface } from '../core/surface.ts'
+import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
+import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
+import { pristine } from '../edits/pristine.ts'
+import { readEdits, writeEdits } from '../edits/record.ts'
+import { sourceIn } from '../edits/source.ts'
+import { readTree, type Tree } from '../edits/tree.ts'
+import { isView, releaseIn } from '../edits/tree-name.ts'
+import type { MachineConfig } from '../home/config.ts'
+import type { Layout } from '../home/layout.ts'
+import { currentDirectory, currentRelease } from '../home/releases.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
+import { type EditedCopy, editedCopies } from '../surfaces/edited-copies.ts'
+import { readLedger } from '../surfaces/ledger.ts'
+import { pointerOf } from '../surfaces/pointer.ts'
+
+export interface TakenEdits {
+  readonly outcomes: readonly Outcome[]
+  /** Overlays that a newer release cannot be brought to without the person. */
+  readonly unresolved: readonly Overlay[]
+  /** Names of trees whose copies were edited, and of views of which a unit is gone: whoever shows them looks again. */
+  readonly spoiled: ReadonlySet<string>
+}
+
+/** An edit where it was found. */
+export interface Found {
+  /** Of `Edits.taken`. */
+  readonly where: string
+  readonly digest: string
+  readonly edit: Edit
+}
+
+export interface FoundEdits {
+  readonly edits: readonly Found[]
+  readonly spoiled: ReadonlySet<string>
+}
+
+/**
+ * Whatever differs, wherever agents read on this machine. Reads only.
+ * @param also directories of `releases/` that were read until now
+ * @param full reads every file whatever its stamps say
+ */
+export async function findEdits(
+  layout: Layout,
+  config: MachineConfig,
+  { taken }: Pick<Edits, 'taken'>,
+  { also = [], full = false }: { also?: readonly string[]; full?: boolean } = {},
+): Promise<FoundEdits> {
+  const surfaces = surfacesOf(config).flatMap(({ root, ...surface }) =>
+    root === undefined ? [] : [{ ...surface, root }],
+  )
+  const pointers = surfaces.flatMap(({ name }) => pointerOf(layout, name) ?? [])
+  const current = currentDirectory(layout)
+  const names = new Set([
+    ...pointers,
+    ...pointers.map(releaseIn),
+    ...also,
+    ...(current === undefined ? [] : [current]),
+  ])
+  const found: Found[] = []
+  const spoiled = new Set<string>()
+  for (const name of names) {
+    const tree = readTree(layout, name)
+    if (tree === undefined) continue
+    for (const unit of editedUnits(layout, tree, { full })) {
+      // Nobody wrote anything: a view is made anew, a release is restored.
+      if (unit.after.length > 0)
+        found.push({ where: name, digest: unit.digest, edit: editIn(layout, tree, unit) })
+      else if (isView(name)) spoiled.add(name)
+    }
+  }
+  for (const surface of surfaces) {
+    for (const { tree, unit, before, after } of await copiesEdited(layout, surface)) {
+      const edit = { unit, ...startOf(tree, unit), before: pristine(layout, before, [tree.path]), after }
+      spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
+      found.push({ where: `copies of ${surface.name}`, digest: digestOf(after.entries), edit })
+    }
+  }
+  return {
+    edits: found.filter(({ where, digest, edit }) => taken.get(where)?.get(edit.unit) !== digest),
+    spoiled,
+  }
+}
+
+/** Of a surface that cannot be looked at, whoever moves it says why. */
+async function copiesEdited(layout: Layout, surface: Rooted): Promise<EditedCopy[]> {
+  try {
+    return editedCopies(layout, surface, await readLedger(layout, surface.name))
+  } catch (error) {
+    if (isError(error)) return []
+    throw error
+  }
+}
+
+type Rooted = Surface & { readonly root: string }
+
+function editIn(layout: Layout, tree: Tree, { unit, root, before, after }: EditedUnit): Edit {
+  return {
+    unit,
+    ...startOf(tree, unit),
+    before: pristine(layout, before, [root]),
+    after: sourceIn(root, after),
+  }
+}
+
+/** Whose edit it is, and of which release. */
+function startOf({ overlaid, release }: Tree, unit: string): Pick<Edit, 'surface' | 'base'> {
+  return { surface: overlaid.find((one) => one.unit === unit)?.surface, base: releaseOf(release) }
+}
+
+/**
+ * @param now milliseconds since the epoch
+ * @param also directories of `releases/` that were read until now
+ */
+export async function takeEdits(
+  layout: Layout,
+  config: MachineConfig,
+  now: number,
+  also: readonly string[] = [],
+): Promise<TakenEdits> {
+  const before = await readEdits(layout)
+  const { edits, spoiled } = await findEdits(layout, config, before, { also })
+  const current = currentRelease(layout)
+  const isBehind =
+    current !== undefined &&
+    before.overlays.length > 0 &&
+    (before.followed !== current.manifest || also.length > 0)
+  if (edits.length === 0 && !isBehind)
+    return { outcomes: [], unresolved: before.overlays.filter(isUnresolved), spoiled }
+  const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
+  const taken = new Map(before.taken)
+  for (const { where, digest, edit } of edits) {
+    await overlays.take(edit)
+    taken.set(where, new Map([...(taken.get(where) ?? []), [edit.unit, digest]]))
+  }
+  if (current !== undefined) await overlays.follow(current)
+  const after = { overlays: overlays.all(), followed: current?.manifest, taken }
+  await writeEdits(layout, after)
+  return { outcomes: overlays.outcomes, unresolved: after.overlays.filter(isUnresolved), spoiled }
+}
+
+/** Whether there is anything to take over, or an overlay to bring to the current release. Waits for nobody. */
+export async function areEditsDue(layout: Layout, config: MachineConfig): Promise<boolean> {
+  const known = await readEdits(layout)
+  const current = currentRelease(layout)
+  if (known.overlays.length > 0 && known.followed !== current?.manifest) return true
+  const { edits, spoiled } = await findEdits(layout, config, known)
+  return edits.length > 0 || spoiled.size > 0
+}

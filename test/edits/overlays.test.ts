@@ -1,0 +1,107 @@
+import { chmodSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readEdits } from '../../src/edits/record.ts'
+import { followCurrent } from '../../src/flows/follow-surfaces.ts'
+import { openMachine } from '../../src/flows/machine.ts'
+import { restoreEdited } from '../../src/flows/restore-edited.ts'
+import { findDrift } from '../../src/home/drift.ts'
+import { currentRelease } from '../../src/home/releases.ts'
+import { createSurfaceHome, pathIn } from '../support/surface-home.ts'
+
+const text = (...lines: string[]): string => `${lines.join('\n')}\n`
+const A = text('---', 'name: a', '---', 'one', 'two', 'three', 'four', 'five')
+
+/** As editors do: another file takes the place of the old one. */
+function edit(path: string, content: string): void {
+  unlinkSync(path)
+  writeFileSync(path, content)
+}
+
+describe('an edit through a link', () => {
+  test('becomes an overlay that the surface goes on showing, and the release is restored', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A, 'skills/b/SKILL.md': 'b' })
+    await home.update({ 'skills/a/SKILL.md': A, 'skills/b/SKILL.md': 'b2' })
+    const root = await home.add()
+    edit(pathIn(root, 'a'), A.replace('two', 'TWO'))
+    const { edits } = await followCurrent(home.context)
+    expect(edits).toMatchObject([{ unit: 'skills/a', became: 'kept' }])
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('TWO')
+    expect(await restoreEdited(await openMachine(home.context))).toBeDefined()
+    const current = currentRelease(home.layout)
+    expect(current && findDrift(home.layout, current)).toEqual([])
+    expect(readFileSync(join(home.layout.current, 'skills/a/SKILL.md'), 'utf8')).toBe(A)
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('TWO')
+    expect(readFileSync(pathIn(root, 'b'), 'utf8')).toBe('b2')
+  })
+
+  test('is merged with what a newer release changed elsewhere in the file', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A, 'old.txt': 'another release that has the same file' })
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    await followCurrent(home.context)
+    await home.update({ 'skills/a/SKILL.md': A.replace('five', 'FIVE') })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('one', 'ONE').replace('five', 'FIVE'))
+    expect((await readEdits(home.layout)).overlays).toMatchObject([{ unit: 'skills/a' }])
+  })
+
+  test('stays whole where the newer release changed the same, and waits', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    await home.update({ 'skills/a/SKILL.md': A.replace('one', '1'), 'skills/b/SKILL.md': 'b' })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('one', 'ONE'))
+    expect(readFileSync(pathIn(root, 'b'), 'utf8')).toBe('b')
+    expect((await readEdits(home.layout)).overlays).toMatchObject([
+      { unit: 'skills/a', waits: { because: 'conflict', paths: ['skills/a/SKILL.md'] } },
+    ])
+  })
+
+  test('ends when a release brings the same', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    await followCurrent(home.context)
+    const { directory } = await home.update({ 'skills/a/SKILL.md': A.replace('one', 'ONE') })
+    expect((await readEdits(home.layout)).overlays).toEqual([])
+    expect(readdirSync(home.layout.surfaces)).toEqual(['claude-code'])
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('one', 'ONE'))
+    expect(directory).toBeDefined()
+  })
+
+  test('in a view is taken over again', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    for (const word of ['ONE', 'EINS', 'ONE']) {
+      edit(pathIn(root, 'a'), A.replace('one', word))
+      writeFileSync(join(root, 'skills/a/new.txt'), word)
+      await followCurrent(home.context)
+      expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain(word)
+      expect(readFileSync(join(root, 'skills/a/new.txt'), 'utf8')).toBe(word)
+    }
+    expect((await readEdits(home.layout)).overlays).toHaveLength(1)
+  })
+})
+
+describe('an edit of a copy', () => {
+  test('stays in its place, and is merged with a newer release', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add({ by: 'copy' })
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    const { edits } = await followCurrent(home.context)
+    expect(edits).toMatchObject([{ unit: 'skills/a', became: 'kept' }])
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
+    expect((await followCurrent(home.context)).edits).toEqual([])
+    await home.update({ 'skills/a/SKILL.md': A.replace('five', 'FIVE') })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('one', 'ONE').replace('five', 'FIVE'))
+    expect(existsSync(home.layout.kept)).toBe(true)
+    chmodSync(pathIn(root, 'a'), 0o644)
+  })
+})
