@@ -1,19 +1,24 @@
 /** Many at once: real processes on one home, and on one store. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseChannel, pull, releases } from '../../src/index.ts'
 import { EVERYTHING } from '../concurrency/crowd.ts'
 import { CLI, runProcess } from '../support/victim.ts'
 import { expectHistoryConsistent, expectNoDebris, treeOnDisk, whatRuns } from './invariant.ts'
 import { KEYS, Scene } from './scene.ts'
 
-const CROWD = EVERYTHING ? 16 : 4
+const CROWD = EVERYTHING ? 16 : 3
 
-let scene: Scene
-afterEach(() => scene.dispose())
+let behind: Scene
+let ahead: Scene
+beforeAll(async () => {
+  behind = await Scene.build({ ahead: false })
+  ahead = await Scene.build({ ahead: true })
+})
+afterAll(() => Promise.all([behind.dispose(), ahead.dispose()]))
 
-function crowd(...args: string[]) {
+function crowd(scene: Scene, ...args: string[]) {
   const { home, token, git, temporary } = scene
   const env = { SKILLSCTL_HOME: home, SKILLSCTL_TOKEN: token, SKILLSCTL_KEY: KEYS.ci, TMPDIR: temporary }
   return Promise.all(
@@ -22,9 +27,9 @@ function crowd(...args: string[]) {
 }
 
 test(`${CROWD} pulls of one home at once all end well, and activate the release once`, async () => {
-  scene = await Scene.build({ ahead: true })
+  const scene = ahead
   await scene.restore()
-  for (const { code, stderr } of await crowd('pull')) expect(code, stderr).toBe(0)
+  for (const { code, stderr } of await crowd(scene, 'pull')) expect(code, stderr).toBe(0)
   expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
   await expectNoDebris(scene.home)
   await expectHistoryConsistent(scene.home)
@@ -35,11 +40,11 @@ test(`${CROWD} pulls of one home at once all end well, and activate the release 
 })
 
 test(`${CROWD} pulls at once of a home with one standby all end well, and so do as many that make the next one`, async () => {
-  scene = await Scene.build({ ahead: true })
+  const scene = ahead
   await scene.restoreReady()
-  for (const { code, stderr } of await crowd('pull')) expect(code, stderr).toBe(0)
+  for (const { code, stderr } of await crowd(scene, 'pull')) expect(code, stderr).toBe(0)
   expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
-  for (const { code, stderr } of await crowd('pull'))
+  for (const { code, stderr } of await crowd(scene, 'pull'))
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(await whatRuns(scene.home, scene.releases)).toBe(scene.release(5))
   expect(await treeOnDisk(join(scene.home, 'standby/tree'))).toEqual(scene.release(5).tree)
@@ -48,9 +53,9 @@ test(`${CROWD} pulls at once of a home with one standby all end well, and so do 
 })
 
 test(`${CROWD} publishers of one commit at once all end well, and make one release`, async () => {
-  scene = await Scene.build({ ahead: false })
+  const scene = behind
   await scene.restore()
-  for (const { code, stderr } of await crowd('publish')) expect(code, stderr).toBe(0)
+  for (const { code, stderr } of await crowd(scene, 'publish')) expect(code, stderr).toBe(0)
   const { store, pin } = scene.publisher()
   const listed = await releases({ store, pin, now: scene.now, channel: parseChannel('canary'), limit: 100 })
   expect(listed.map(({ release }) => release.commit)).toEqual(

@@ -8,8 +8,9 @@ import { openWritableStore, parseSecretKey } from '../../src/index.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { formatSecretKey } from '../../src/trust/key.ts'
 import { createRepository } from '../../src/trust/root.ts'
+import { execute } from '../support/cli.ts'
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts'
-import { CLI, runProcess } from '../support/victim.ts'
+import { CLI } from '../support/victim.ts'
 
 /**
  * SHA-256 of the manifest below. Every Node version has to find it (`npm run test:nodes`); should it ever change,
@@ -105,21 +106,12 @@ async function publishedManifest({ directory, umask = '022', env, clone = [], co
     SKILLSCTL_ROOT: `sha256:${pin.sha256}`,
     ...env,
   }
-  const { code, stderr } = await runProcess(
-    [
-      '--input-type=module',
-      '-e',
-      `import { spawnSync } from 'node:child_process'
-       const { status } = spawnSync('sh', ['-c', ...process.argv.slice(1)], { stdio: 'inherit' })
-       process.exitCode = status ?? 1`,
-      script,
-      process.execPath,
-      CLI,
-      'publish',
-    ],
-    { cwd: checkout.directory, env: environment },
-  )
-  expect(code, stderr).toBe(0)
+  // Its own configuration is among what differs.
+  const { exit, stderr } = await execute('sh', ['-c', script, process.execPath, CLI, 'publish'], {
+    cwd: checkout.directory,
+    env: { ...process.env, GIT_CONFIG_GLOBAL: undefined, ...environment },
+  })
+  expect(exit, stderr).toBe(0)
   const [name = ''] = await readdir(join(storage, 'targets', 'canary'))
   const bytes = await readFile(join(storage, 'targets', 'canary', name))
   expect(name).toBe(`${sha256Hex(bytes)}.release.json`)
