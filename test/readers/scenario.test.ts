@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { decodeToken, encodeToken } from '../../src/trust/token.ts'
-import { execute, type Ran, Site } from '../support/cli.ts'
+import { execute, type Ran, type Runs, run, Site } from '../support/cli.ts'
 import { foreignUrl } from '../support/foreign-store.ts'
+import { runHere } from '../support/in-process.ts'
 import { seen } from '../surfaces/fixture.ts'
 
 const OTHERS = ['review', 'release-notes', 'triage']
@@ -16,16 +17,18 @@ class Machine {
   readonly user: string
   readonly home: string
   private readonly site: Site
+  private readonly how: Runs
 
-  constructor(site: Site, name: string) {
+  constructor(site: Site, name: string, how: Runs = runHere) {
     this.site = site
+    this.how = how
     this.home = site.home(name)
     this.user = join(site.directory, 'people', name)
     mkdirSync(this.user, { recursive: true })
   }
 
   run(args: readonly string[]): Promise<Ran> {
-    return this.site.run(args, { env: { HOME: this.user, SKILLSCTL_HOME: this.home } })
+    return this.site.run(args, { env: { HOME: this.user, SKILLSCTL_HOME: this.home } }, this.how)
   }
 
   /** As `run`, of what has to succeed. */
@@ -64,7 +67,7 @@ const stateOf = (state: string, name: string): Record<string, string> => ({
 test.skipIf((await foreignUrl()) !== undefined)(
   'a renamed skill reaches every machine whole: after its session, between two jobs, when it is back online',
   async () => {
-    const site = await Site.create({ commits: 0 })
+    const site = await Site.create({ commits: 0, how: runHere })
     onTestFinished(() => site.remove())
     for (const name of OTHERS) await site.commit(stateOf('always', name))
     await site.commit(stateOf('old', 'quarterback'))
@@ -77,7 +80,8 @@ test.skipIf((await foreignUrl()) !== undefined)(
     const roots = ['.claude', '.agents']
     const surfaces = ['claude-code', 'agents']
 
-    const b = new Machine(site, 'b')
+    // Its jobs run while the author publishes.
+    const b = new Machine(site, 'b', run)
     await b.does('join', site.tokens.canary, '--surface', 'claude-code')
 
     const c = new Machine(site, 'c')
@@ -105,10 +109,12 @@ test.skipIf((await foreignUrl()) !== undefined)(
     const whole = (state: string, name: string): string => `${name}, ${state}; ${name}, ${state}\n`.repeat(2)
     const jobs: string[] = []
     let published = false
+    const nextJob = () => b.does('run', '--if-older-than', '0s', '--timeout', '60s', '--', 'sh', job)
+    jobs.push(await nextJob())
     const cron = async (): Promise<void> => {
       for (let isLast = false; !isLast; ) {
         isLast = published
-        jobs.push(await b.does('run', '--if-older-than', '0s', '--timeout', '60s', '--', 'sh', job))
+        jobs.push(await nextJob())
       }
     }
     const working = cron()
