@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { outputs, summary } from '../../ci/report.ts'
 import { execute, Site, secretOf } from '../support/cli.ts'
 import { foreignCredentials } from '../support/foreign-store.ts'
+import { runHere } from '../support/in-process.ts'
 import { openTarget } from '../support/s3/target.ts'
 
 const STEP = fileURLToPath(new URL('../../ci/publish.sh', import.meta.url))
@@ -21,7 +22,7 @@ describe('the publish step', () => {
   let site: Site
   let key: string
   beforeAll(async () => {
-    site = await Site.create()
+    site = await Site.create({ prepare: runHere })
     key = await readFile(site.key('ci'), 'utf8')
   })
   afterAll(() => site.remove())
@@ -131,7 +132,7 @@ describe('the publish step', () => {
     const server = await openTarget()
     const env = { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey }
     const url = `s3://${await server.freshBucket()}/prod?endpoint=${server.endpoint}`
-    const team = await Site.create({ url, env, commits: 1 })
+    const team = await Site.create({ url, env, commits: 1, prepare: runHere })
     try {
       await team.commit({ 'skills/ship/SKILL.md': '# ship\n' })
       const own = { ...env, SKILLSCTL_KEY: await readFile(team.key('ci'), 'utf8') }

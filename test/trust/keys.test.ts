@@ -7,7 +7,7 @@ import { sealedPublicHex, sealSeed } from '../../src/trust/sealed-key.ts'
 import { parseRootDigest } from '../../src/trust/token.ts'
 import { newSigner } from '../support/team.ts'
 
-const PASSPHRASE = 'correct horse battery staple'
+const PASSPHRASE = 'correct horse caf\u00e9 staple'
 /** RFC 8032, 7.1, test 2. */
 const RFC_SEED = Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex')
 const RFC_PUBLIC = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c'
@@ -77,13 +77,14 @@ test('a broken secret key is refused without being repeated', () => {
   }
 })
 
-test('a sealed key opens with its passphrase only, and tells a wrong one from damage', async () => {
+test('a sealed key opens with its passphrase only, however its letters are composed, and tells a wrong one from damage', async () => {
   const seed = newSeed()
   const signer = signerFromSeed(seed)
   const text = await sealSeed(seed, PASSPHRASE)
   expect(text).not.toContain(Buffer.from(seed).toString('base64'))
   expect(sealedPublicHex(text, 'root')).toBe(signer.tuf.keyval.public)
-  expect((await openSealed(text, PASSPHRASE, 'root')).keyid).toBe(signer.keyid)
+  // Another keyboard composes its letters otherwise.
+  expect((await openSealed(text, PASSPHRASE.normalize('NFD'), 'root')).keyid).toBe(signer.keyid)
   await expect(openSealed(text, `${PASSPHRASE}.`, 'root')).rejects.toMatchObject({ code: 'denied' })
 
   const fields = JSON.parse(text)
@@ -97,13 +98,6 @@ test('a sealed key opens with its passphrase only, and tells a wrong one from da
   await expect(open({ format: { toString: 1 } })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(open({ format: 'skillsctl-sealed-key/9' })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(openSealed(text.slice(0, 100), PASSPHRASE, 'root')).rejects.toMatchObject({ code: 'corrupt' })
-})
-
-test('a passphrase is the same however its letters are composed', async () => {
-  const text = await sealSeed(RFC_SEED, 'caf\u00e9 caf\u00e9 caf\u00e9')
-  expect((await openSealed(text, 'cafe\u0301 cafe\u0301 cafe\u0301', 'root')).tuf.keyval.public).toBe(
-    RFC_PUBLIC,
-  )
 })
 
 const TOKEN = {
