@@ -8,6 +8,10 @@
 export interface Place {
   /** Name of a preset. */
   readonly of?: string
+  /** The folder there, unless it is `skills`. */
+  readonly folder?: string
+  /** Below the person's directory. */
+  readonly home?: string
   /** Absolute, by platform. */
   readonly at?: { readonly linux: string; readonly darwin: string }
   /** Read for the sake of another agent: nobody is asked to put anything there for this one. */
@@ -176,7 +180,10 @@ export const SCAN_RULES: readonly ScanRules[] = [
     preset: 'opencode',
     agent: 'OpenCode',
     reads: [
+      { home: '.opencode/skills' },
+      { home: '.opencode/skill' },
       { of: 'opencode' },
+      { of: 'opencode', folder: 'skill' },
       { of: 'agents', unless: ['OPENCODE_DISABLE_EXTERNAL_SKILLS'] },
       {
         of: 'claude-code',

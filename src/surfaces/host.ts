@@ -19,16 +19,17 @@ export function hostOf(user: User): Host {
 
 /** Absolute path of a place, or undefined where this agent reads nothing. @param surfaces those of this machine */
 export function pathOf(
-  { of, at, unless = [] }: Place,
+  { of, folder = 'skills', home, at, unless = [] }: Place,
   surfaces: readonly Surface[],
   host: Host,
 ): string | undefined {
   if (unless.some((name) => isSet(host.user.variables[name]))) return undefined
   if (at !== undefined) return join(host.root, at[host.platform])
+  if (home !== undefined) return join(host.user.directory, home)
   const preset = findPreset(of ?? '')
   const chosen = surfaces.find((surface) => surface.preset === of)?.root
   const root = chosen ?? (preset && rootOf(preset, host.user))
-  return root && join(root, 'skills')
+  return root && join(root, folder)
 }
 
 /** As agents read a switch in the environment. */

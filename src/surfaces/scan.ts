@@ -10,6 +10,8 @@ import { readSkillFile } from './skill-file.ts'
 
 /** What an agent found at one path. */
 export interface Seen {
+  /** Where it was found: one of those that the agent reads. */
+  readonly place: string
   /** Directory of the skill, as the agent reaches it. */
   readonly path: string
   /** What the agent calls it. */
@@ -57,40 +59,48 @@ function resolve(rules: ScanRules, found: readonly Seen[]): Seen[] {
     files.set(one.file, one)
     const stronger = names.get(one.name)
     if (stronger === undefined) names.set(one.name, one)
-    if (stronger === undefined || rules.equalNames === 'both') return one
+    if (stronger === undefined || rules.equalNames === 'both' || isTie(one, stronger)) return one
     return { ...one, leftOut: { reason: 'the same name', by: stronger, fact: 'equal names' as const } }
   })
 }
 
+/** Two skills of one name in one place: which of them an agent takes is up to the disk. */
+export function isTie(one: Seen, other: Seen): boolean {
+  return one.place === other.place && one.name === other.name && one.file !== other.file
+}
+
+/** A directory, by the way on which it was reached: each as the kernel sees it, from the place on. */
+interface Stop {
+  readonly path: string
+  readonly way: readonly string[]
+}
+
 function walk(rules: ScanRules, place: string): { seen: Seen[]; isComplete: boolean } {
   const seen: Seen[] = []
-  const visited = new Set([realOf(place) ?? place])
-  const queue = [{ path: place, depth: 0 }]
+  const queue: Stop[] = [{ path: place, way: [realOf(place) ?? place] }]
+  let directories = 1
   let isComplete = true
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const { path, depth } = next
+    const { path, way } = next
+    const depth = way.length - 1
     if (depth >= rules.depth.from) {
       const one = look(rules, path)
-      if (one !== undefined) seen.push(one)
+      if (one !== undefined) seen.push({ ...one, place })
     }
     if (depth >= rules.depth.to) continue
     for (const entry of entriesIn(path)) {
       if (rules.skipsDotNames && entry.name.startsWith('.')) continue
       const below = join(path, entry.name)
       if (!isDirectory(entry, below, rules)) continue
-      if (visited.size >= MOST_DIRECTORIES) isComplete = false
-      else if (isNew(visited, below, rules)) queue.push({ path: below, depth: depth + 1 })
+      const real = realOf(below)
+      // A circle ends here; but what has two names is two skills to begin with, and resolve() makes them one.
+      if (real === undefined || way.includes(real)) continue
+      directories += 1
+      if (directories > MOST_DIRECTORIES) isComplete = false
+      else queue.push({ path: below, way: [...way, real] })
     }
   }
   return { seen, isComplete }
-}
-
-/** Where an agent looks no deeper, a directory that is reached by two names is two skills to begin with. */
-function isNew(visited: Set<string>, path: string, { depth }: ScanRules): boolean {
-  const key = depth.to > 1 ? realOf(path) : path
-  if (key === undefined || visited.has(key)) return false
-  visited.add(key)
-  return true
 }
 
 function isDirectory(entry: Dirent, path: string, { follows }: ScanRules): boolean {
@@ -99,7 +109,7 @@ function isDirectory(entry: Dirent, path: string, { follows }: ScanRules): boole
 }
 
 /** @returns undefined where there is no SKILL.md */
-function look(rules: ScanRules, path: string): Seen | undefined {
+function look(rules: ScanRules, path: string): Omit<Seen, 'place'> | undefined {
   const nominal = join(path, 'SKILL.md')
   const file = realOf(nominal)
   if (file === undefined) return undefined

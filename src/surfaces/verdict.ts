@@ -6,10 +6,12 @@ import { findPreset, type Surface } from '../core/surface.ts'
 import { type ClaudeSettings, hiddenByClaude, readClaudeSettings } from './claude-settings.ts'
 import { codexHiding } from './codex-settings.ts'
 import type { EntryState } from './entry-state.ts'
+import { geminiHiding } from './gemini-settings.ts'
 import type { Hiding } from './hiding.ts'
 import { type Host, isPresent, isSet, pathOf } from './host.ts'
+import { opencodeHiding } from './opencode-settings.ts'
 import { rootOf } from './root.ts'
-import { type Scan, type Seen, scanPlaces } from './scan.ts'
+import { isTie, type Scan, type Seen, scanPlaces } from './scan.ts'
 
 export interface Verdict {
   /** As in `skills/quarterback`. */
@@ -61,7 +63,11 @@ function hidingOf({ preset }: ScanRules, settings: ClaudeSettings | undefined, h
   if (preset === 'claude-code' && settings !== undefined) return (seen) => hiddenByClaude(settings, seen)
   const known = findPreset(preset)
   const root = known && rootOf(known, host.user)
-  return preset === 'codex' && root !== undefined ? codexHiding(root) : () => undefined
+  if (root === undefined) return () => undefined
+  if (preset === 'codex') return codexHiding(root)
+  if (preset === 'gemini-cli') return geminiHiding(root, host)
+  if (preset === 'opencode') return opencodeHiding(root)
+  return () => undefined
 }
 
 /** The agents that this person has; the one whose own root it is always, and any client where none is known. */
@@ -131,7 +137,8 @@ function judgeBy({ scan, silencedBy, hides }: Reader, { by }: Surface, place: st
   )
   if (twin === undefined) return hidden(plain, hides(found))
   const fact = twin.file === found.file ? 'double entries' : 'equal names'
-  return { ...plain, is: 'duplicated', by: twin.path, isVerified: isVerified(fact) }
+  const isKnown = isVerified(fact) && !(rules.equalNames === 'stronger' && isTie(found, twin))
+  return { ...plain, is: 'duplicated', by: twin.path, isVerified: isKnown }
 }
 
 function absence({ isComplete }: Scan): string {

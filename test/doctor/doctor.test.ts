@@ -625,6 +625,51 @@ const TOLD: Case[] = [
     isNote: true,
   },
   {
+    state: 'a skill that the person switched off in Gemini CLI',
+    presets: ['agents'],
+    breaks: ({ write }) => write('.gemini/settings.json', '{"skills": {"disabled": ["Plan"]}} // enough'),
+    says: '- agents: skills/plan: invisible to Gemini CLI because USER/.gemini/settings.json switches it off',
+    left: /switches it off/,
+    isNote: true,
+  },
+  {
+    state: 'skills that an administrator switched off in Gemini CLI',
+    presets: ['agents'],
+    breaks: async ({ at, system }) => {
+      await mkdir(at('.gemini'))
+      await system('/etc/gemini-cli/settings.json', '{"skills": {"enabled": false}}')
+    },
+    says: '! agents: skills/plan, skills/quarterback, skills/review: invisible to Gemini CLI because SYSTEM/etc/gemini-cli/settings.json switches all skills off',
+    left: /switches all skills off/,
+  },
+  {
+    state: 'a skill that the person denied to OpenCode',
+    presets: ['agents'],
+    breaks: ({ write }) =>
+      write('.config/opencode/opencode.json', '{"permission": {"skill": {"*": "allow", "pl?n": "deny"}}}'),
+    says: '- agents: skills/plan: invisible to OpenCode because permission in USER/.config/opencode/opencode.json denies it',
+    left: /denies it/,
+    isNote: true,
+  },
+  {
+    state: 'a skill of the same name in the other folder of OpenCode',
+    presets: ['agents'],
+    breaks: ({ write }) => write('.config/opencode/skill/mine/SKILL.md', head('plan')),
+    says: '! agents: skills/plan: shadowed to OpenCode by USER/.config/opencode/skill/mine',
+    left: /rename or remove the other one/,
+  },
+  {
+    state: 'a copy of the person beside ours, of which an agent takes one',
+    presets: ['agents'],
+    breaks: async ({ at, write }) => {
+      await mkdir(at('.gemini'))
+      await write('.agents/skills/copy/SKILL.md', head('plan'))
+    },
+    says: '- agents: skills/plan: duplicated to Gemini CLI with USER/.agents/skills/copy (not verified)',
+    left: /leave it out of one of the two/,
+    isNote: true,
+  },
+  {
     state: 'two surfaces that Cursor reads both',
     presets: ['claude-code', 'agents'],
     breaks: ({ at }) => mkdir(at('.cursor')),

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codexHiding } from '../../src/surfaces/codex-settings.ts'
 
 const SEEN = {
+  place: '/p/.agents/skills',
   name: 'plan',
   path: '/p/.agents/skills/plan',
   file: '/r/skills/plan/SKILL.md',

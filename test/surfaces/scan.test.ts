@@ -119,6 +119,25 @@ describe('a scan', () => {
     expect(listed(scanPlaces(rulesOf('codex'), [strong, weak]).seen)).toEqual(['twin', 'twin'])
   })
 
+  it.each(['codex', 'gemini-cli', 'opencode'])(
+    'of two links to one skill finds both, as %s does',
+    async (preset) => {
+      const place = join(root, `links-${preset}`)
+      for (const name of ['again', 'foo']) await put(join(place, name), `-> ${join(root, 'real/foo')}`)
+      await put(join(place, 'again-and-again'), '-> .')
+      const { seen } = scanPlaces(rulesOf(preset), [place])
+      expect(listed(seen)).toEqual(['foo'])
+      expect(seen.get(join(place, 'foo'))?.leftOut?.by?.path).toBe(join(place, 'again'))
+    },
+  )
+
+  it('does not decide between two skills of one name in one place', async () => {
+    const place = join(root, 'tie')
+    for (const name of ['copy', 'plan'])
+      await put(join(place, name, 'SKILL.md'), head(`name: plan\ndescription: ${name}`))
+    expect(listed(scanPlaces(rulesOf('opencode'), [place]).seen)).toEqual(['plan', 'plan'])
+  })
+
   it('gives up at 2,000 directories, and says so', async () => {
     const many = join(root, 'many')
     for (let index = 0; index <= 2000; index++) await mkdir(join(many, String(index)), { recursive: true })
