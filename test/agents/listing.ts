@@ -1,9 +1,9 @@
-/** What Claude Code tells its model of skills and agents, as `name: description`. */
+/** What agents tell their models of skills and agents, as `name: description`. */
 
 const SKILLS = 'The following skills are available for use with the Skill tool:'
 const AGENTS = 'Available agent types for the Agent tool:'
 
-/** Of the last announcement: a session announces all of them once, and later whatever is new or has changed. */
+/** Claude Code. Of the last announcement: a session announces all of them once, and later whatever is new or has changed. */
 export function skillsIn(text: string): string[] {
   return linesAfter(text, SKILLS)
 }
@@ -29,6 +29,14 @@ function linesAfter(text: string, heading: string): string[] {
 /** Some versions add the name that a SKILL.md gives itself: `- directory (name): description`. */
 function withoutLabel(line: string): string {
   return line.slice(2).replace(/^(.+?) \([^)]*\)(?=: |$)/, '$1')
+}
+
+/** Gemini CLI and OpenCode. */
+export function availableSkillsIn(text: string): string[] {
+  const skills = text.matchAll(
+    /^ *<skill>\n *<name>(.*)<\/name>\n *<description>([\s\S]*?)<\/description>\n *<location>/gm,
+  )
+  return [...skills].map(([, name, description]) => `${name}: ${description}`)
 }
 
 /** What is listed for everybody goes. */

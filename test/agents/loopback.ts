@@ -6,8 +6,8 @@ import { type Fields, object, parseJson } from '../../src/core/parse.ts'
 /** Undefined for a path that the stand-in does not know. */
 export type Answer = (path: string, body: Fields) => readonly Event[] | undefined
 
-/** One server-sent event. */
-export type Event = { readonly type: string } & Fields
+/** One server-sent event; some APIs name theirs. */
+export type Event = { readonly type?: string } & Fields
 
 export class Loopback {
   readonly url: string
@@ -50,7 +50,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, answe
     return
   }
   response.writeHead(200, { 'content-type': 'text/event-stream' })
-  for (const event of events) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+  for (const event of events) {
+    const name = event.type === undefined ? '' : `event: ${event.type}\n`
+    response.write(`${name}data: ${JSON.stringify(event)}\n\n`)
+  }
   response.end()
 }
 
@@ -59,6 +62,6 @@ export function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (Array.isArray(value)) return value.flatMap(textsIn)
   if (typeof value !== 'object' || value === null) return []
-  const { text, content } = { text: undefined, content: undefined, ...value }
-  return [...textsIn(text), ...textsIn(content)]
+  const { text, content, parts } = { text: undefined, content: undefined, parts: undefined, ...value }
+  return [...textsIn(text), ...textsIn(content), ...textsIn(parts)]
 }

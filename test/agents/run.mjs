@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** What is tried, and what each brings: hundreds of megabytes, so they stay in the person's cache between runs. */
-const PACKAGES = ['@anthropic-ai/claude-code', '@openai/codex']
+const PACKAGES = ['@anthropic-ai/claude-code', '@openai/codex', '@google/gemini-cli', 'opencode-ai']
 const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'skillsctl-test-agents')
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
