@@ -3,9 +3,9 @@
  * place, and where those that were replaced stay as long as somebody may still be reading them.
  */
 
-import { existsSync, readdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { makePath, uniqueHex } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow, unlessAbsent } from '../disk/fault.ts'
 import { mountOf } from '../disk/mount.ts'
@@ -18,10 +18,28 @@ export const TAKEN_OUT = 'old'
 /** How long a reader may take. Milliseconds. */
 const READING = 10 * 60 * 1000
 
-/** Where the work on a folder is done. @param folder an existing directory below the root of a surface */
+/**
+ * Where the work on a folder is done: where a rename reaches the folder, and beside it as long as that is possible, because
+ * some agents look into whatever lies in it.
+ * @param folder an existing directory below the root of a surface
+ */
 export function stagingAreaOf(root: string, folder: string): string {
-  // A link or a mount in the folder's place: a rename works only on what is behind it.
-  return mountOf(join(root, folder)) === mountOf(root) ? join(root, NAME) : join(root, folder, NAME)
+  const path = join(root, folder)
+  const mount = mountOf(path)
+  const beside = [root, dirname(realpathSync(path))].find(
+    (above) => mountOf(above) === mount && mayMake(above),
+  )
+  return join(beside ?? path, NAME)
+}
+
+function mayMake(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    // Somebody else's, or read-only.
+    return false
+  }
 }
 
 /** A new directory for one piece of work. @param now milliseconds since the epoch; says when it may be swept */

@@ -232,10 +232,13 @@ describe.each(WAYS)('showing a release by %s', (by) => {
           const files = { ...skill('a', `${number}`), ...skill('b', 'same') }
           await desk.show(surface, await desk.install(number, files))
           expect(seen(join(desk.root, 'skills'))).toEqual(seenIn('skills/', expected(files)))
+          // Where an agent may list whatever lies there.
+          expect(readdirSync(join(desk.root, 'skills'))).toEqual(['a', 'b'])
         }
         await desk.show(surface, undefined)
         expect(seen(join(desk.root, 'skills'))).toEqual({})
-        expect(readdirSync(desk.root).filter((name) => name.startsWith('.'))).toEqual([])
+        for (const place of [desk.root, there.root])
+          expect(readdirSync(place).filter((name) => name.startsWith('.'))).toEqual([])
         expect(readdirSync(join(desk.root, 'skills'))).toEqual([])
       }
     },
