@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/agents/**/*.long.ts'],
     fileParallelism: false,
-    testTimeout: 2 * 60_000,
-    hookTimeout: 2 * 60_000,
+    testTimeout: 5 * 60_000,
+    hookTimeout: 5 * 60_000,
   },
 })
