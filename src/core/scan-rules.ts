@@ -45,8 +45,10 @@ export interface ScanRules {
   readonly name: 'directory' | 'head'
   /** Without which of these it leaves a skill out. */
   readonly requires: readonly ('head' | 'name' | 'description')[]
-  /** Of a head that is no YAML it reads the lines `name: …` and `description: …` all the same. */
-  readonly readsLoosely: boolean
+  /** A name or a description that is there but empty is none. */
+  readonly ignoresEmpty: boolean
+  /** Of a head that is no YAML, or where these are no text, it reads the lines `name: …` and `description: …` all the same. */
+  readonly readsLoosely: false | 'no YAML' | 'no text'
   /** A byte order mark before the head is no matter. */
   readonly skipsMark: boolean
   /** It leaves out a skill whose name is not that of its directory. */
@@ -69,6 +71,7 @@ const CLIENT_GUIDE = {
   equalNames: 'stronger',
   name: 'head',
   requires: ['head', 'name', 'description'],
+  ignoresEmpty: true,
   readsLoosely: false,
   skipsMark: true,
   wantsEqualNames: false,
@@ -98,7 +101,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'stronger',
     name: 'directory',
     requires: [],
-    readsLoosely: true,
+    ignoresEmpty: true,
+    readsLoosely: 'no YAML',
     skipsMark: true,
     wantsEqualNames: false,
     longest: {},
@@ -123,7 +127,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'both',
     name: 'head',
     requires: ['head', 'description'],
-    readsLoosely: true,
+    ignoresEmpty: true,
+    readsLoosely: 'no YAML',
     skipsMark: false,
     wantsEqualNames: false,
     longest: { name: 64, description: 1024 },
@@ -147,7 +152,7 @@ export const SCAN_RULES: readonly ScanRules[] = [
     unverified: ['links', 'depth', 'hidden names', 'double entries', 'equal names', 'required fields'],
   },
   {
-    // Read in packages/core/src/skills/skillLoader.ts and skillManager.ts; links and heads measured with 0.61.0.
+    // Seen with 0.61.0, and again with whatever `npm run test:agents` finds; heads also from skillLoader.ts.
     preset: 'gemini-cli',
     agent: 'Gemini CLI',
     reads: [{ of: 'agents' }, { of: 'gemini-cli' }],
@@ -158,7 +163,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     equalNames: 'stronger',
     name: 'head',
     requires: ['head', 'name', 'description'],
-    readsLoosely: true,
+    ignoresEmpty: false,
+    readsLoosely: 'no text',
     skipsMark: false,
     wantsEqualNames: false,
     longest: {},
@@ -176,7 +182,7 @@ export const SCAN_RULES: readonly ScanRules[] = [
     unverified: ['links', 'depth', 'hidden names', 'double entries', 'equal names', 'required fields'],
   },
   {
-    // Measured with 1.18.33, which lists dot directories and names that are not those of their directories, too.
+    // Seen with 1.18.33, and again with whatever `npm run test:agents` finds.
     preset: 'opencode',
     agent: 'OpenCode',
     reads: [
@@ -197,8 +203,10 @@ export const SCAN_RULES: readonly ScanRules[] = [
     ],
     ...CLIENT_GUIDE,
     depth: { from: 1, to: 16 },
+    // But not in its own root, where no entry of ours begins with a dot.
     skipsDotNames: false,
     countsOnce: false,
+    ignoresEmpty: false,
     // Of heads that are no YAML it reads some all the same.
     unverified: ['required fields'],
   },

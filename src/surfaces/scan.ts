@@ -138,13 +138,15 @@ function headBy(
 ): Pick<ReturnType<typeof readSkillFile>, 'fields' | 'problem'> {
   if (!skipsMark && text.startsWith('\uFEFF')) return { fields: {}, problem: 'begins with a byte order mark' }
   const { fields, problem, head } = readSkillFile(text)
-  if (problem === undefined || head === '' || !readsLoosely) return { fields, problem }
+  const isText = textIn(fields['name']) !== undefined && textIn(fields['description']) !== undefined
+  const isRead = problem === undefined && (isText || readsLoosely !== 'no text')
+  if (isRead || head === '' || readsLoosely === false) return { fields, problem }
   const lines = [...head.matchAll(/^[ \t]*(name|description):[ \t]*(.*?)[ \t\r]*$/gm)]
   return { fields: Object.fromEntries(lines.map(([, field, value]) => [field, value])), problem: undefined }
 }
 
 function refusalOf(
-  { requires, longest, wantsEqualNames, reserved }: ScanRules,
+  { requires, ignoresEmpty, longest, wantsEqualNames, reserved }: ScanRules,
   directory: string,
   fields: Readonly<Record<string, unknown>>,
   problem: string | undefined,
@@ -155,7 +157,7 @@ function refusalOf(
   if (requires.includes('head') && problem !== undefined) return { reason: `its SKILL.md ${problem}`, fact }
   for (const field of ['name', 'description'] as const) {
     const value = textIn(fields[field])
-    if (requires.includes(field) && (value === undefined || value === ''))
+    if (requires.includes(field) && (value === undefined || (value === '' && ignoresEmpty)))
       return { reason: `its SKILL.md has no ${field}`, fact }
     const most = longest[field]
     if (most !== undefined && [...(value ?? '')].length > most)

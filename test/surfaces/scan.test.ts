@@ -1,6 +1,5 @@
 /**
- * The simulated scan against what agents do: Claude Code and Codex were seen to list this (`npm run test:agents` looks
- * again), Gemini CLI does so by its source, OpenCode as it was seen to.
+ * The simulated scan against what agents do: they were seen to list this, and `npm run test:agents` looks again.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
@@ -21,6 +20,8 @@ const LAYOUT = {
   'nodesc/SKILL.md': head('name: nodesc'),
   'nohead/SKILL.md': '# Title\n\nText.\n',
   'badyaml/SKILL.md': head('name: badyaml\ndescription: [unclosed'),
+  'list/SKILL.md': head('name: list\ndescription: [one, two]'),
+  'void/SKILL.md': head('name: void\ndescription: ""'),
   '.dotted/SKILL.md': head('name: dotted\ndescription: d'),
   'nest/inner/SKILL.md': head('name: inner\ndescription: d'),
   'outer/SKILL.md': head('name: outer\ndescription: d'),
@@ -47,6 +48,7 @@ const LISTED: [preset: string, names: string[]][] = [
       'badyaml',
       'empty',
       'foo',
+      'list',
       'long',
       'mark',
       'nodesc',
@@ -56,6 +58,7 @@ const LISTED: [preset: string, names: string[]][] = [
       'othername',
       'outer',
       'plain',
+      'void',
       'with space',
     ],
   ],
@@ -63,7 +66,22 @@ const LISTED: [preset: string, names: string[]][] = [
     'codex',
     ['UpperCase', 'badyaml', 'different', 'foo', 'inner', 'noname', 'outer', 'plain', 'sub', 'with space'],
   ],
-  ['gemini-cli', ['UpperCase', 'badyaml', 'different', 'foo', 'long', 'one', 'outer', 'plain', 'with space']],
+  [
+    'gemini-cli',
+    [
+      'UpperCase',
+      'badyaml',
+      'different',
+      'foo',
+      'list',
+      'long',
+      'one',
+      'outer',
+      'plain',
+      'void',
+      'with space',
+    ],
+  ],
   [
     'opencode',
     [
@@ -78,6 +96,7 @@ const LISTED: [preset: string, names: string[]][] = [
       'outer',
       'plain',
       'sub',
+      'void',
       'with space',
     ],
   ],
