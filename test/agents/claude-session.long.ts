@@ -69,9 +69,10 @@ describe(`Claude Code ${CLAUDE_CODE}`, () => {
    */
   async function announcements(terminal: Terminal): Promise<string[]> {
     await user.write({ '.claude/skills/marker/SKILL.md': skill('marker', 'is a marker') })
+    const announced: string[] = []
     return vi.waitFor(
       async () => {
-        const announced = skillsIn(await turn(terminal))
+        announced.push(...skillsIn(await turn(terminal)))
         expect(announced.map(nameOf)).toContain('marker')
         return announced
       },
