@@ -18,7 +18,7 @@ export function checkRoots({ surfaces, host }: Snapshot): Finding[] {
   for (const { surface, root, blocked } of surfaces) {
     if (root === undefined) continue
     const { path, is } = root
-    const hint = `mount it again; or make an empty directory there, and forget it: skillsctl surface remove ${surface.name}`
+    const hint = `to give it up, make an empty directory there, and: skillsctl surface remove ${surface.name}`
     if (is === 'directory') {
       findings.ok(path, 'is there')
       const preset = findPreset(surface.preset)

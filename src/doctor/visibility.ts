@@ -73,6 +73,7 @@ export function summaryOf({ surface, root, verdicts, ledger, reading }: SurfaceS
     const last = ledger.exported === undefined ? 'never exported' : `last exported ${ledger.exported.at}`
     return `${name}: manual, ${last}, not verifiable (${findPreset(preset)?.agents ?? preset})`
   }
+  if (root.is !== 'directory') return `${name}: nothing is visible, as its root is not there`
   const skills = verdicts.filter(({ place }) => place.startsWith('skills/'))
   const seen = skills.filter(({ is }) => is === 'visible' || is === 'duplicated')
   const others = verdicts.length - skills.length

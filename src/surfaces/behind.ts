@@ -8,6 +8,7 @@ import { currentDirectory } from '../home/releases.ts'
 import { sessionsOn } from './lease.ts'
 import { readLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
+import { isDirectory } from './root.ts'
 import { isSettled } from './settled.ts'
 
 /** @param now milliseconds since the epoch */
@@ -25,8 +26,10 @@ export async function surfacesBehind(
 }
 
 async function lineFor(layout: Layout, surface: Surface, now: number): Promise<string | undefined> {
-  const { name } = surface
+  const { name, root } = surface
   try {
+    if (root !== undefined && !isDirectory(root))
+      return `${name} shows nothing, its root is gone: see skillsctl doctor`
     if (await isSettled(layout, surface, currentDirectory(layout))) return undefined
     const { waitsSince } = await readLedger(layout, name)
     const shows = pointerOf(layout, name) ?? 'nothing'

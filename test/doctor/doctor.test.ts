@@ -749,6 +749,15 @@ describe('doctor', () => {
     expect({ lines: linesOf(again), fixed: again.fixed }).toEqual({ lines: CLEAN, fixed: [] })
   })
 
+  it('does not count what is visible where the root is gone', async () => {
+    const scene = await createScene(SKILLS, [])
+    await scene.surface('claude-code', { root: join(scene.host.root, 'disk/agent') })
+    await rm(join(scene.host.root, 'disk'), { recursive: true })
+    expect(linesOf(await scene.look()).at(-1)).toBe(
+      'claude-code: nothing is visible, as its root is not there',
+    )
+  })
+
   it('tells of a damaged ledger, and not that what is of the release were the person’s', async () => {
     const scene = await createScene()
     await truncate(join(scene.layout.ledgers, 'claude-code.json'), 40)

@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { settledLines } from '../../cli/describe.ts'
 import { withLock } from '../../src/disk/lock.ts'
@@ -267,5 +268,7 @@ describe('status', () => {
     expect(await reasons(home)).toEqual([
       expect.stringContaining('cannot be looked at: the ledger of this surface is lost'),
     ])
+    await rm(join(home.user, '.claude'), { recursive: true })
+    expect(await reasons(home)).toEqual([`${SURFACE} shows nothing, its root is gone: see skillsctl doctor`])
   })
 })
