@@ -157,9 +157,9 @@ function diffCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-What to compare: nothing or a skill, for the edits on this machine; two versions,
-commits or channels, for what differs between them. A pipe gets the bytes as they
-are, for git apply; on a terminal, control characters are shown as \\u001b.
+Nothing or a skill: what was edited on this machine. Two versions, commits or
+channels: what differs between them. A pipe gets a patch for git apply, byte for
+byte; on a terminal, control characters are spelled out, as in \\u001b.
 ${examples(
   'skillsctl diff quarterback',
   'skillsctl diff --against canary --stat',

@@ -74,7 +74,7 @@ function withinSkill(wanted: string, before: DiffSource, after: DiffSource): (pa
     const takes = (path: string): boolean => path === place || path.startsWith(`${place}/`)
     if (paths.some(takes)) return takes
   }
-  const near = nearMisses(text, new Set(paths.flatMap((path) => path.split('/').slice(0, -1))))
+  const near = nearMisses(text, new Set(paths.flatMap((path) => path.split('/').slice(0, 2))))
   throw new SkillsctlError('absent', 'neither side of this has a skill of this name', {
     subject: wanted,
     found: `${before.name} and ${after.name}`,

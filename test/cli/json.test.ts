@@ -55,6 +55,7 @@ describe('--json', () => {
     expect(await object('export', ['review', '--zip', '--output', at('bundles')])).toMatchObject({
       exported: [{ skill: 'review', outcome: 'written', file: at('bundles/review.zip') }],
     })
+    expect(await object('diff', ['--name-only'])).toMatchObject({ to: 'local files', files: [] })
     expect(await object('rollback', [])).toMatchObject({ current: {}, previous: {} })
     expect(await object('pin', [])).toMatchObject({ current: {} })
     expect(await object('unpin', [])).toMatchObject({ unpinned: {} })

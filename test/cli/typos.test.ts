@@ -57,6 +57,8 @@ describe('a typo', () => {
     ['join TOKEN --channel drafts/ --home HOME_OF_ITS_OWN', 2, /not the name of a channel/],
     ['join TOKEN --channel stable', 1, /follows another channel[\s\S]+hint: .*skillsctl channel stable/],
     ['rollback 9999', 1, /no release is called 9999[\s\S]+did you mean/],
+    ['diff nope', 1, /neither side of this has a skill of this name: nope/],
+    ['diff 9999 canary', 1, /no release is called 9999[\s\S]+did you mean/],
     ['pin 9999', 1, /no release is called 9999[\s\S]+did you mean/],
     ['channel canray', 1, /no such channel: canray[\s\S]+canary, stable/],
     ['channel Canary!', 2, /not the name of a channel/],
