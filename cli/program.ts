@@ -146,7 +146,7 @@ function diffCommand(program: Command): void {
   define(
     program,
     'diff [what...]',
-    'what was edited here, or what differs between releases',
+    'show edits made here, or compare releases',
     async () => (await import('./commands/diff.ts')).diff,
   )
     .option('--against <release>', 'hold the edits against this version or channel')
