@@ -106,9 +106,9 @@ describe('a unified diff', () => {
   })
 
   it('replaces everything where finding less would take too long', () => {
-    const lines = Array.from({ length: 5000 }, (_, index) => `${index}\n`)
+    const lines = Array.from({ length: 2000 }, (_, index) => `${index}\n`)
     const diff = unifiedDiff(file(lines.join('')), file(lines.toReversed().join('')))
-    expect(diff.filter(({ kind }) => kind === 'removed').length).toBe(5000)
-    expect(diff.filter(({ kind }) => kind === 'added').length).toBe(5000)
+    expect(diff.filter(({ kind }) => kind === 'removed').length).toBe(2000)
+    expect(diff.filter(({ kind }) => kind === 'added').length).toBe(2000)
   })
 })
