@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { keysCommands } from './keys-program.ts'
+import { proposeCommand } from './propose-program.ts'
 import { runCommands } from './run-program.ts'
 import { sessionCommands } from './session-program.ts'
 import { surfaceCommands } from './surface-program.ts'
@@ -139,6 +140,7 @@ function machineCommands(program: Command): void {
   surfaceCommands(program)
   sessionCommands(program)
   exportCommand(program)
+  proposeCommand(program)
   runCommands(program)
 }
 

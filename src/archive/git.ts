@@ -1,14 +1,10 @@
 /** Questions to a real git: what a commit holds, and how two commits relate. */
-import { execFile, spawn } from 'node:child_process'
-import { promisify } from 'node:util'
+import { spawn } from 'node:child_process'
 import { cleanAuthor } from '../core/author.ts'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
-import { errnoOf } from '../disk/fault.ts'
 import { ByteReader } from './byte-reader.ts'
-
-const run = promisify(execFile)
-const MOST_OUTPUT = 512 * 1024 * 1024
+import { gitOutput } from './git-process.ts'
 
 export interface Commit {
   /** Full hash. */
@@ -42,9 +38,11 @@ function describedCommit(told: string): Commit {
 
 export class Git {
   readonly directory: string
+  private readonly environment: NodeJS.ProcessEnv
 
-  constructor(directory: string) {
+  constructor(directory: string, environment: NodeJS.ProcessEnv = ENVIRONMENT) {
     this.directory = directory
+    this.environment = environment
   }
 
   /** @throws SkillsctlError `failed` without git or outside a repository, `absent` for an unknown revision */
@@ -83,9 +81,13 @@ export class Git {
     return (await this.try(['rev-parse', '--show-toplevel']))?.trim()
   }
 
-  /** Everything a commit holds. @throws SkillsctlError `refused` for a path that is not UTF-8 */
-  async tree(commit: string): Promise<TreeEntry[]> {
-    const output = await this.bytes(['ls-tree', '-r', '-z', '--full-tree', commit])
+  /**
+   * Everything a commit holds, or what it holds at a path.
+   * @throws SkillsctlError `refused` for a path that is not UTF-8
+   */
+  async tree(commit: string, path?: string): Promise<TreeEntry[]> {
+    const part = path === undefined ? [] : ['--', path]
+    const output = await this.bytes(['ls-tree', '-r', '-z', '--full-tree', commit, ...part])
     return splitAtNul(output).map((record) => {
       const tab = record.indexOf('\t')
       const [mode = '', , object = ''] = record.subarray(0, tab).toString('latin1').split(' ')
@@ -163,9 +165,14 @@ export class Git {
     names: Iterable<string>,
   ): AsyncGenerator<{ name: string; answer: string; content: Buffer | undefined }> {
     const child = spawn('git', ['-C', this.directory, 'cat-file', '--batch', '--buffer'], {
-      env: ENVIRONMENT,
-      stdio: ['pipe', 'pipe', 'inherit'],
+      env: this.environment,
+      stdio: 'pipe',
     })
+    let problem = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      problem += text
+    })
+    const ended = new Promise((resolve) => child.on('close', resolve))
     const wanted = [...names]
     child.stdin.on('error', () => {}) // It died: reading tells.
     child.stdin.end(wanted.map((name) => `${name}\n`).join(''))
@@ -179,6 +186,15 @@ export class Git {
         if (size !== undefined) await reader.take(1)
         yield { name, answer, content: type === 'blob' ? content : undefined }
       }
+    } catch (cause) {
+      if (!isError(cause, 'failed')) throw cause
+      await ended
+      throw new SkillsctlError('failed', 'git could not read what a commit holds', {
+        subject: this.directory,
+        found: problem.trim().split('\n')[0] || cause.message,
+        hint: 'a partial clone reads from its remote: see that it can be reached, or run: git fetch --refetch',
+        cause,
+      })
     } finally {
       child.kill()
     }
@@ -220,29 +236,8 @@ export class Git {
     }
   }
 
-  private async bytes(args: readonly string[]): Promise<Buffer> {
-    const command = ['-C', this.directory, '-c', 'core.quotePath=false', ...args]
-    try {
-      const { stdout } = await run('git', command, {
-        env: ENVIRONMENT,
-        encoding: 'buffer',
-        maxBuffer: MOST_OUTPUT,
-      })
-      return stdout
-    } catch (cause) {
-      if (errnoOf(cause) === 'ENOENT') {
-        throw new SkillsctlError('failed', 'git is not installed', {
-          subject: 'git',
-          hint: 'install git and run the command again',
-          cause,
-        })
-      }
-      throw new SkillsctlError('failed', 'git refused', {
-        subject: `git ${args.join(' ')}`,
-        found: stderrOf(cause),
-        cause,
-      })
-    }
+  private bytes(args: readonly string[]): Promise<Buffer> {
+    return gitOutput(this.directory, args, { environment: this.environment })
   }
 }
 
@@ -250,11 +245,6 @@ const KINDS: Readonly<Record<string, TreeEntry['kind']>> = {
   '100755': 'executable',
   '120000': 'link',
   '160000': 'submodule',
-}
-
-function stderrOf(cause: unknown): string | undefined {
-  const stderr = cause instanceof Error && 'stderr' in cause ? cause.stderr : undefined
-  return Buffer.isBuffer(stderr) ? stderr.toString('utf8').trim().split('\n')[0] : undefined
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -272,7 +262,7 @@ export function decodeName(bytes: Uint8Array): string {
   }
 }
 
-function splitAtNul(output: Buffer): Buffer[] {
+export function splitAtNul(output: Buffer): Buffer[] {
   const records: Buffer[] = []
   for (let start = 0; start < output.length; ) {
     const end = output.indexOf(0, start)
