@@ -18,7 +18,7 @@ export function proposeCommand(program: Command): void {
       'after',
       examples(
         'skillsctl propose quarterback --repo ~/src/skills',
-        "skillsctl propose commands/plan.md --repo ~/src/skills --why 'Plan in days' --push",
+        "skillsctl propose plan --repo ~/src/skills --why 'Plan in days' --push",
       ),
     )
 }

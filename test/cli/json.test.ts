@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../cli/program.ts'
@@ -63,6 +63,17 @@ describe('--json', () => {
     expect(await object('status', [])).toMatchObject({ drift: [], channel: 'canary' })
     expect(await object('verify', [])).toMatchObject({ drift: [] })
     expect((await object('history', [])).history.length).toBe(3)
+    const skill = join(site.home('json'), 'current/skills/review/SKILL.md')
+    const text = await readFile(skill, 'utf8')
+    await chmod(skill, 0o644)
+    await writeFile(skill, `${text}edited\n`)
+    await site.git('config', 'user.name', 'Ada')
+    await site.git('config', 'user.email', 'ada@example.com')
+    expect(await object('propose', ['review', '--repo', site.checkout])).toMatchObject({
+      outcome: 'proposed',
+      files: [{ path: 'skills/review/SKILL.md', kind: 'modified' }],
+    })
+    await writeFile(skill, text)
     await mkdir(at('.claude/skills/review'), { recursive: true })
     expect(await object('surface add', ['claude-code'])).toMatchObject({
       isNew: true,

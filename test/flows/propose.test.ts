@@ -370,7 +370,7 @@ describe('it is refused', () => {
     edit: ProposedEdit,
     options: Partial<ProposeOptions> = {},
   ) {
-    const [refs, head] = [await repository.run('for-each-ref'), await repository.run('status', '--porcelain')]
+    const refs = await repository.run('for-each-ref')
     const error = await proposeTo(repository, edit, options).then(
       () => 'nothing was refused',
       (thrown: unknown) => thrown,
