@@ -43,11 +43,18 @@ export class Checkout {
   /** Top of the work tree; of a bare repository the repository. */
   readonly directory: string
   readonly isBare: boolean
+  /** The branch that its HEAD is on; undefined where that is none, or has no commit yet. */
+  readonly branch: string | undefined
   private readonly environment: NodeJS.ProcessEnv
 
-  private constructor(directory: string, isBare: boolean, environment: NodeJS.ProcessEnv) {
+  private constructor(
+    place: Pick<Checkout, 'directory' | 'isBare' | 'branch'>,
+    environment: NodeJS.ProcessEnv,
+  ) {
+    const { directory, isBare, branch } = place
     this.directory = directory
     this.isBare = isBare
+    this.branch = branch
     this.environment = environment
     this.git = new Git(directory, environment)
   }
@@ -62,11 +69,20 @@ export class Checkout {
       GIT_OPTIONAL_LOCKS: '0',
       GIT_TERMINAL_PROMPT: '0',
     }
-    const question = ['rev-parse', '--is-bare-repository', '--is-inside-work-tree', '--show-toplevel']
-    const { stdout, stderr } = await runGit(place, question, { environment })
-    const [isBare, isInside, top] = stdout.toString('utf8').split('\n')
-    if (isBare === 'true') return new Checkout(place, true, environment)
-    if (isInside === 'true' && top) return new Checkout(top, false, environment)
+    const questions = [
+      '--is-bare-repository',
+      '--is-inside-work-tree',
+      '--show-toplevel',
+      '--abbrev-ref',
+      'HEAD',
+    ]
+    const { stdout, stderr } = await runGit(place, ['rev-parse', ...questions], { environment })
+    const [isBare, isInside, top, head] = stdout.toString('utf8').split('\n')
+    const branch = head === 'HEAD' || head === '' ? undefined : head
+    if (isBare === 'true')
+      return new Checkout({ directory: place, isBare: true, branch: undefined }, environment)
+    if (isInside === 'true' && top)
+      return new Checkout({ directory: top, isBare: false, branch }, environment)
     throw new SkillsctlError('failed', 'git sees no checkout here', {
       subject: place,
       found: stderr.trim().split('\n')[0] || undefined,
@@ -86,13 +102,25 @@ export class Checkout {
   /** Why this clone may lack what others have. */
   async extent(): Promise<'shallow' | 'partial' | 'whole'> {
     if ((await this.line(['rev-parse', '--is-shallow-repository'])) === 'true') return 'shallow'
-    const promises = ['config', '--get-regexp', '^(remote\\..*\\.promisor|extensions\\.partialclone)$']
-    return (await this.ask(promises)).exit === 0 ? 'partial' : 'whole'
+    const settings = await this.settings()
+    const isPartial = [...settings.keys()].some((name) =>
+      /^remote\..*\.promisor$|^extensions\.partialclone$/.test(name),
+    )
+    return isPartial ? 'partial' : 'whole'
   }
 
-  /** A setting, or undefined when it is not set. */
-  async setting(name: string, ...as: readonly string[]): Promise<string | undefined> {
-    return this.line(['config', ...as, '--get', name])
+  /** What git is set to here, by name as git spells it: in lower case but for what is between the dots. */
+  async settings(): Promise<ReadonlyMap<string, string>> {
+    const records = splitAtNul(await this.bytes(['config', '--list', '-z'])).map((one) =>
+      one.toString('utf8'),
+    )
+    return new Map(
+      records.map((record): [string, string] => {
+        const end = record.indexOf('\n')
+        // A name alone means yes.
+        return end < 0 ? [record, 'true'] : [record.slice(0, end), record.slice(end + 1)]
+      }),
+    )
   }
 
   /** Paths at and below this one that are not as in HEAD; undefined where there is no work tree. */
@@ -135,7 +163,7 @@ export class Checkout {
     return this.line(['rev-parse', '--verify', '--quiet', `refs/heads/${branch}^{commit}`])
   }
 
-  /** Whether HEAD names this branch, though it may have no commit yet. */
+  /** Whether HEAD names this branch, though it has no commit yet. */
   async isOn(branch: string): Promise<boolean> {
     return (await this.line(['symbolic-ref', '--quiet', 'HEAD'])) === `refs/heads/${branch}`
   }

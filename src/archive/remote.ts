@@ -18,19 +18,23 @@ export interface Pushed {
 
 const MOST_LINES = 12
 
-/** The remote that this checkout follows: that of its branch, else `origin`, else its only one. */
-export async function followedRemote(checkout: Checkout): Promise<string | undefined> {
-  const { stdout } = await checkout.ask(['symbolic-ref', '--quiet', '--short', 'HEAD'])
-  const branch = stdout.toString('utf8').trim()
-  const remotes = await remotesOf(checkout)
-  const named = branch === '' ? undefined : await checkout.setting(`branch.${branch}.remote`)
-  const known = [named, 'origin'].find((name) => name !== undefined && remotes.includes(name))
-  return known ?? (remotes.length === 1 ? remotes[0] : undefined)
+export interface Remotes {
+  /** The one that this checkout follows: that of its branch, else `origin`, else its only one. */
+  readonly followed: string | undefined
+  /** The one that takes its branches: where somebody works in a fork, that is another. */
+  readonly pushed: string | undefined
 }
 
-async function remotesOf(checkout: Checkout): Promise<string[]> {
-  const { stdout } = await checkout.ask(['remote'])
-  return stdout.toString('utf8').split('\n').filter(Boolean)
+export function remotesOf(
+  { branch }: Pick<Checkout, 'branch'>,
+  settings: ReadonlyMap<string, string>,
+): Remotes {
+  const names = [...settings.keys()].flatMap((name) => /^remote\.(.+)\.url$/.exec(name)?.[1] ?? [])
+  const [only, ...others] = new Set(names)
+  const wanted = [settings.get(`branch.${branch}.remote`), 'origin']
+  const known = wanted.find((name) => name !== undefined && names.includes(name))
+  const followed = known ?? (others.length === 0 ? only : undefined)
+  return { followed, pushed: settings.get('remote.pushdefault') ?? followed }
 }
 
 /**

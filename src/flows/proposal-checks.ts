@@ -1,7 +1,7 @@
 /** Whether an edit may become a commit in this checkout: that it is the source, as the release was, and at rest. */
 import type { Checkout } from '../archive/checkout.ts'
 import type { TreeEntry } from '../archive/git.ts'
-import { followedRemote } from '../archive/remote.ts'
+import { remotesOf } from '../archive/remote.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import { checkNames } from '../core/paths.ts'
@@ -17,7 +17,7 @@ export function inUnit(entries: readonly Entry[], unit: string): Entry[] {
 export async function insistOnRelease(checkout: Checkout, { base }: ProposedEdit): Promise<void> {
   if (await checkout.knows(base.commit)) return
   const extent = await checkout.extent()
-  const remote = await followedRemote(checkout)
+  const { followed: remote } = remotesOf(checkout, await checkout.settings())
   const deepen = extent === 'shallow' ? ['--unshallow'] : []
   throw new SkillsctlError(
     'refused',

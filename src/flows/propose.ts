@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Checkout, type TreeEdit } from '../archive/checkout.ts'
-import { askHead, fetchCommit, followedRemote, type Pushed, push } from '../archive/remote.ts'
+import { askHead, fetchCommit, type Pushed, push, remotesOf } from '../archive/remote.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import { branchName, commitMessage, type FileEdit, fileEdits } from '../core/proposal.ts'
@@ -95,8 +95,9 @@ export async function propose(edit: ProposedEdit, options: ProposeOptions): Prom
   await checkout.insistOnIdentity()
   const branch = options.branch ?? branchName(edit.unit, base, entries, sha256Hex)
   const tree = await writeTree(checkout, edit, files)
-  const followed = await followedRemote(checkout)
-  const upstream = await askUpstream(checkout, edit, followed, tree, options.patience ?? PATIENCE)
+  const settings = await checkout.settings()
+  const remotes = remotesOf(checkout, settings)
+  const upstream = await askUpstream(checkout, edit, remotes.followed, tree, options.patience ?? PATIENCE)
   const told = {
     unit: edit.unit,
     base: { version: edit.base.version, commit: edit.base.commit },
@@ -105,14 +106,14 @@ export async function propose(edit: ProposedEdit, options: ProposeOptions): Prom
     repository: checkout.directory,
     branch,
     upstream,
-    remote: (await checkout.setting('remote.pushDefault')) ?? followed,
+    remote: remotes.pushed,
   }
   if (upstream?.is === 'landed')
     return { ...told, outcome: 'landed', commit: undefined, pushed: undefined, unsigned: false }
   const { commit, isNew } = await commitOnce(checkout, edit, { branch, tree, why: options.why })
   const pushed = options.push === true ? await pushTo(checkout, told.remote, branch) : undefined
-  const signs = isNew && (await checkout.setting('commit.gpgSign', '--type=bool')) === 'true'
-  return { ...told, outcome: isNew ? 'proposed' : 'unchanged', commit, pushed, unsigned: signs }
+  const signs = /^(?:true|yes|on|1)$/i.test(settings.get('commit.gpgsign') ?? '')
+  return { ...told, outcome: isNew ? 'proposed' : 'unchanged', commit, pushed, unsigned: isNew && signs }
 }
 
 async function writeTree(
