@@ -32,10 +32,8 @@ const UNNOTICED = [
   ),
 ]
 
-/** Whatever this checkout leaves out of its index, or shares with others, is no concern of a temporary one. */
-const PLAIN_INDEX = ['core.sparseCheckout=false', 'core.splitIndex=false', 'index.sparse=false'].flatMap(
-  (setting) => ['-c', setting],
-)
+/** How the checkout keeps its own index is no concern of a temporary one. */
+const PLAIN_INDEX = ['-c', 'core.splitIndex=false', '-c', 'index.sparse=false']
 
 export class Checkout {
   /** To ask it what it holds. */
@@ -199,11 +197,9 @@ export class Checkout {
         ? `0 ${'0'.repeat(commit.length)}\t${edit.path}\0`
         : `${edit.mode ?? '100644'} ${object}\t${edit.path}\0`
     })
-    // First what goes, so that a directory can be where a file was.
-    const input = lines.sort((left, right) => Number(right.startsWith('0 ')) - Number(left.startsWith('0 ')))
     await this.bytes([...PLAIN_INDEX, 'update-index', '-z', '--index-info'], {
       ...call,
-      input: input.join(''),
+      input: lines.join(''),
     })
     return (await this.bytes([...PLAIN_INDEX, 'write-tree'], call)).toString('utf8').trim()
   }

@@ -63,7 +63,7 @@ export async function fetchCommit(
   commit: string,
   limit: number,
 ): Promise<boolean> {
-  const fetch = ['fetch', '--quiet', '--no-tags', '--no-prune', '--refmap=', '--no-write-fetch-head']
+  const fetch = ['fetch', '--quiet', '--no-tags', '--no-prune', '--no-write-fetch-head']
   await checkout.ask([...fetch, '--no-recurse-submodules', '--', remote, commit], { limit })
   return checkout.knows(commit)
 }

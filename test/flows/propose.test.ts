@@ -29,6 +29,7 @@ import {
   test,
   vi,
 } from 'vitest'
+import { Checkout } from '../../src/archive/checkout.ts'
 import type { Entry } from '../../src/core/manifest.ts'
 import { findProcess } from '../../src/disk/process-identity.ts'
 import { type ProposedEdit, type ProposeOptions, propose } from '../../src/flows/propose.ts'
@@ -220,14 +221,29 @@ describe('an edit', () => {
     const swapped = await edited(async (at) => {
       await rm(at('scripts'), { recursive: true })
       await writeFile(at('scripts'), 'none\n')
+      await rm(at('SKILL.md'))
+      await mkdir(at('SKILL.md'))
+      await writeFile(at('SKILL.md/deep'), 'deep\n')
     })
     const { branch } = await proposeTo(repository, gone)
     expect(await repository.run('ls-tree', branch, 'skills/')).not.toContain('quarterback')
-    const other = await proposeTo(repository, swapped)
-    expect(await repository.run('ls-tree', '--name-only', other.branch, '--', `${UNIT}/`)).toContain(
-      'scripts',
+    const swaps = await proposeTo(repository, swapped)
+    expect(swaps.files.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual(
+      [
+        `added ${UNIT}/scripts`,
+        `deleted ${UNIT}/scripts/run.sh`,
+        `deleted ${UNIT}/SKILL.md`,
+        `added ${UNIT}/SKILL.md/deep`,
+      ].sort(),
     )
-    expect(other.files.map(({ kind }) => kind)).toEqual(['added', 'deleted'])
+    const held = await repository.run('ls-tree', '-r', '--name-only', swaps.branch, '--', `${UNIT}/`)
+    expect(held.split('\n')).toEqual(swapped.entries.map(({ path }) => path).sort())
+  })
+
+  test('does not take the place of a branch that somebody else has just made', async () => {
+    const repository = await Checkout.open((await checkout()).directory)
+    await repository.createBranch('new', released)
+    await expect(repository.createBranch('new', released)).rejects.toMatchObject({ code: 'failed' })
   })
 
   test('twice is once, from a later release with the same skill too, and once its message was amended', async () => {
@@ -382,6 +398,7 @@ describe('it is refused', () => {
   test('where git knows nobody', async () => {
     const repository = await checkout()
     await repository.run('config', '--unset', 'user.email')
+    vi.stubEnv('EMAIL', 'whoever@example.org')
     expect(await refusal(repository, await edited(reworded))).toMatchObject({
       code: 'refused',
       subject: repository.directory,
