@@ -33,7 +33,7 @@ const UNNOTICED = [
 ]
 
 /** How the checkout keeps its own index is no concern of a temporary one. */
-const PLAIN_INDEX = ['-c', 'core.splitIndex=false', '-c', 'index.sparse=false']
+const PLAIN_INDEX = ['-c', 'core.splitIndex=false']
 
 export class Checkout {
   /** To ask it what it holds. */
