@@ -1,5 +1,5 @@
 /** What CI shows of a publish: a summary to read, and outputs for the steps that follow. */
-import { changeLines } from '../cli/describe.ts'
+import { changeLines, supersededBy } from '../cli/describe.ts'
 import { formatBytes } from '../cli/output.ts'
 import type { PublishReport } from '../src/index.ts'
 
@@ -24,7 +24,7 @@ export function headline(outcome: Outcome): string {
     planned: `would publish ${version} on ${channel}`,
     unchanged: `${version} is the head of ${channel} already`,
     restored: `wrote ${version} on ${channel} again`,
-    superseded: `superseded: ${channel} is at ${previous}, ahead of ${version}; nothing was written`,
+    superseded: `superseded: ${supersededBy(outcome)}; nothing was written`,
   }[outcome.outcome]
 }
 

@@ -1,7 +1,14 @@
 /** Reports of flows → lines for people. */
 import { formatAge } from '../src/core/freshness.ts'
 import { whatItAwaits } from '../src/core/waiting.ts'
-import type { Changes, PullReport, ReleaseEntry, StatusReport, SwitchReport } from '../src/index.ts'
+import type {
+  Changes,
+  PublishReport,
+  PullReport,
+  ReleaseEntry,
+  StatusReport,
+  SwitchReport,
+} from '../src/index.ts'
 import type { Settled } from '../src/surfaces/settle.ts'
 import { formatBytes } from './output.ts'
 
@@ -13,6 +20,13 @@ export function changeLines({ added, removed, renamed, modified, more }: Changes
     ...modified.map((name) => `  ~ ${name}`),
     ...(more === undefined ? [] : [`  … and ${more} more`]),
   ]
+}
+
+/** Who is ahead, who is behind, and why, of a commit that was not published. */
+export function supersededBy({ because, channel, previous, version }: PublishReport): string {
+  return because === 'left'
+    ? `${channel} had ${version} and was moved back to ${previous} on purpose; to go on from there, publish a new commit`
+    : `${channel} is ahead at ${previous}, which contains ${version}; this checkout is behind`
 }
 
 /** `2 added, 1 renamed`. */

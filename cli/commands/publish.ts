@@ -1,9 +1,11 @@
 /** The commands of whoever publishes. */
 import { basename } from 'node:path'
+import type { FileChanges } from '../../src/core/changes.ts'
 import { type Channel, isDraft, parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { PUBLISH_CONFIG, parsePublishConfig } from '../../src/core/publish-config.ts'
 import { readIfThere, writeFileAtomic } from '../../src/disk/atomic-file.ts'
+import type { PublishReport } from '../../src/index.ts'
 import {
   type Cli,
   checkoutConfig,
@@ -15,7 +17,7 @@ import {
   withPublisher,
   withRepository,
 } from '../context.ts'
-import { changeLines, releaseLines } from '../describe.ts'
+import { changeLines, changeSummary, releaseLines, supersededBy } from '../describe.ts'
 import { formatBytes, type Result } from '../output.ts'
 import { confirmer } from '../prompt.ts'
 
@@ -126,7 +128,7 @@ export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promi
   const { publish } = await import('../../src/flows/publish.ts')
   const { Git } = await import('../../src/archive/git.ts')
   const git = new Git((await new Git(process.cwd()).topLevel()) ?? process.cwd())
-  const file = await configAt(flags.commit)
+  const file = flags.workingTree === true ? await checkoutConfig() : await configAt(flags.commit)
   const report = await withPublisher(cli, flags, (context) =>
     publish(context, {
       git,
@@ -177,10 +179,8 @@ function listFromEnvironment(name: string): string[] | undefined {
     .filter((line) => line !== '')
 }
 
-export function publishLines(
-  report: Awaited<ReturnType<typeof import('../../src/flows/publish.ts').publish>>,
-): string[] {
-  const { outcome, version, channel, previous, changes, files, archive } = report
+export function publishLines(report: PublishReport): string[] {
+  const { outcome, version, channel, previous, changes, files, archive, commit, uncommitted } = report
   const moved = previous === undefined ? version : `${previous} → ${version}`
   const size =
     archive === undefined ? '' : `, ${formatBytes(archive.size)}${archive.reused ? ' (stored already)' : ''}`
@@ -189,9 +189,21 @@ export function publishLines(
     planned: `would publish ${moved} on ${channel} (${files} files${size})`,
     unchanged: `${version} is the head of ${channel} already`,
     restored: `wrote archive and manifest of ${version} on ${channel} again`,
-    superseded: `superseded: ${channel} is at ${previous}, which is ahead of ${version}; nothing was written`,
+    superseded: `superseded: ${supersededBy(report)}; nothing was written`,
   }[outcome]
-  return [first, ...(changes === undefined ? [] : changeLines(changes))]
+  return [
+    first,
+    ...(uncommitted === undefined ? [] : [uncommittedLine(uncommitted, commit)]),
+    ...(changes === undefined || outcome === 'superseded' ? [] : changeLines(changes)),
+  ]
+}
+
+function uncommittedLine(changes: FileChanges, commit: string): string {
+  const { added, removed, renamed, modified } = changes
+  const count = added.length + removed.length + renamed.length + modified.length
+  if (count === 0) return `  the working tree is that of ${commit.slice(0, 12)}, nothing is uncommitted in it`
+  const differ = count === 1 ? '1 file differs' : `${count} files differ`
+  return `  ${differ} from ${commit.slice(0, 12)}: ${changeSummary(changes)}`
 }
 
 interface MoveFlags extends SigningFlags {

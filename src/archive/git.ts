@@ -22,6 +22,13 @@ export interface TreeEntry {
   readonly object: string
 }
 
+/** A path of a working tree: tracked, or new and not ignored. */
+export interface WorkingPath {
+  readonly path: string
+  /** What the index has of it; undefined for what is new. */
+  readonly staged: (TreeEntry & { readonly conflict: boolean; readonly isAbsent: boolean }) | undefined
+}
+
 /** How a commit relates to an earlier one, as far as this clone can tell. */
 export type Relation = 'same' | 'descendant' | 'ancestor' | 'diverged' | 'unknown'
 
@@ -95,11 +102,22 @@ export class Git {
     })
   }
 
-  /** Paths of the working tree: tracked, or new and not ignored. */
-  async workingTree(): Promise<{ root: string; paths: string[] }> {
+  /** What a working tree consists of. Reads the index, and never writes it. */
+  async workingTree(): Promise<{ root: string; tracksModes: boolean; paths: WorkingPath[] }> {
     const root = (await this.text(['rev-parse', '--show-toplevel'])).trim()
-    const output = await new Git(root).bytes(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
-    return { root, paths: [...new Set(splitAtNul(output).map(decodeName))] }
+    const top = new Git(root)
+    const output = await top.bytes([
+      'ls-files',
+      '-z',
+      '-t',
+      '-s',
+      '--cached',
+      '--others',
+      '--exclude-standard',
+    ])
+    const fileMode = await top.try(['config', '--type=bool', 'core.fileMode'])
+    const paths = splitAtNul(output).map(workingPath)
+    return { root, tracksModes: fileMode?.trim() !== 'false', paths }
   }
 
   /**
@@ -112,6 +130,10 @@ export class Git {
     if (await this.isAncestor(other, commit)) return 'descendant'
     if (await this.isAncestor(commit, other)) return 'ancestor'
     return (await this.isShallow()) ? 'unknown' : 'diverged'
+  }
+
+  async isShallow(): Promise<boolean> {
+    return (await this.text(['rev-parse', '--is-shallow-repository'])).trim() === 'true'
   }
 
   /** Pairs of paths that git takes for the same file, renamed and perhaps edited. */
@@ -214,10 +236,6 @@ export class Git {
     })
   }
 
-  private async isShallow(): Promise<boolean> {
-    return (await this.text(['rev-parse', '--is-shallow-repository'])).trim() === 'true'
-  }
-
   private async isAncestor(ancestor: string, commit: string): Promise<boolean> {
     return (await this.try(['merge-base', '--is-ancestor', ancestor, commit])) !== undefined
   }
@@ -245,6 +263,20 @@ const KINDS: Readonly<Record<string, TreeEntry['kind']>> = {
   '100755': 'executable',
   '120000': 'link',
   '160000': 'submodule',
+}
+
+/** `? <path>`, or `<tag> <mode> <object> <stage>\t<path>`; the tag of what a sparse checkout leaves out is S. */
+function workingPath(record: Buffer): WorkingPath {
+  const isNew = record[0] === '?'.charCodeAt(0)
+  const start = isNew ? 2 : record.indexOf('\t') + 1
+  const path = decodeName(record.subarray(start))
+  if (isNew) return { path, staged: undefined }
+  const [tag, mode = '', object = '', stage] = record
+    .subarray(0, start - 1)
+    .toString('latin1')
+    .split(' ')
+  const kind = KINDS[mode] ?? 'file'
+  return { path, staged: { path, object, kind, conflict: stage !== '0', isAbsent: tag === 'S' } }
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

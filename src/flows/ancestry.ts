@@ -12,8 +12,13 @@ export interface AncestryOptions {
   readonly allowOlder?: boolean
 }
 
-/** `same`: the head's own commit. `superseded`: the channel is past it, or left it on purpose. */
-export type Position = 'ahead' | 'same' | 'superseded'
+/** `same`: the head's own commit. `behind`: the head contains it. `left`: the channel had it, and was moved back. */
+export type Position = 'ahead' | 'same' | Superseded
+export type Superseded = 'behind' | 'left'
+
+export function isSuperseded(position: string): position is Superseded {
+  return position === 'behind' || position === 'left'
+}
 
 /** @throws SkillsctlError `refused` for a diverged history, or one that this clone cannot know */
 export async function positionOf(
@@ -23,7 +28,7 @@ export async function positionOf(
   { git, channel, allowOlder = false }: AncestryOptions,
 ): Promise<Position> {
   if (head === undefined) return 'ahead'
-  const { commit, version } = head.entry.release
+  const { commit, version, publishedAt } = head.entry.release
   if (commit === source.hash) return 'same'
   // A draft is its author's own, and goes wherever they go.
   if (isDraft(channel) || allowOlder) return 'ahead'
@@ -31,20 +36,22 @@ export async function positionOf(
     case 'same':
       return 'same'
     case 'ancestor':
-      return 'superseded'
+      return 'behind'
     case 'descendant':
-      return (await wasPublished(store, channel, head, source)) ? 'superseded' : 'ahead'
+      return (await wasPublished(store, channel, head, source)) ? 'left' : 'ahead'
     case 'unknown':
       throw new SkillsctlError('refused', 'this clone cannot tell whether the commit is newer', {
         subject: source.hash,
-        expected: `the history down to ${commit} (${version} on ${channel.name})`,
-        hint: 'fetch all of it (git fetch --unshallow; in GitHub Actions fetch-depth: 0), or use --allow-older',
+        expected: `the history down to ${commit} (${version} on ${channel.name}, published ${publishedAt})`,
+        hint: (await git.isShallow())
+          ? 'fetch all of it (git fetch --unshallow; in GitHub Actions fetch-depth: 0), or use --allow-older'
+          : `it lacks what ${channel.name} has, so it is behind or of another history: git pull, then publish again (or use --allow-older)`,
       })
     case 'diverged':
       throw new SkillsctlError('refused', 'the commit is not a descendant of what is published', {
         subject: source.hash,
-        expected: `a descendant of ${commit} (${version} on ${channel.name})`,
-        hint: 'publish from the branch that was published before; if history was rewritten on purpose: --allow-older',
+        expected: `a descendant of ${commit} (${version} on ${channel.name}, published ${publishedAt})`,
+        hint: `${channel.name} has what this branch lacks: rebase or merge it, then publish again; if history was rewritten on purpose: --allow-older`,
       })
   }
 }

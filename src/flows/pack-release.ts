@@ -1,10 +1,12 @@
 /** From a commit to a release that lies ready: collect, pack and describe in one pass over the bytes. */
 import { join } from 'node:path'
-import { type CollectedFile, collectCommit, collectWorkingTree, type Selection } from '../archive/collect.ts'
+import { type CollectedFile, collectCommit, type Selection } from '../archive/collect.ts'
 import type { Commit, Git } from '../archive/git.ts'
 import { packArchive } from '../archive/pack.ts'
+import { collectWorkingTree } from '../archive/working-tree.ts'
+import { compareTrees, type FileChanges } from '../core/changes.ts'
 import { type ArchiveRef, archiveKey, type DigestRef } from '../core/channel.ts'
-import { SkillsctlError } from '../core/errors.ts'
+import { isError, SkillsctlError } from '../core/errors.ts'
 import {
   buildManifest,
   type Entry,
@@ -61,6 +63,24 @@ export async function packRelease(
     ...describe(source, options, entries),
     path,
     archive: { path: archiveKey(sha256), integrity, size },
+  }
+}
+
+/**
+ * How a packed working tree differs from the commit that it is named after, file by file.
+ * @returns undefined where that commit could not be published itself
+ */
+export async function sinceCommit(
+  source: Commit,
+  options: PackingOptions,
+  { manifest }: DescribedRelease,
+): Promise<FileChanges | undefined> {
+  try {
+    const committed = await describeRelease(source, { ...options, workingTree: false })
+    return compareTrees(committed.manifest.files, manifest.files)
+  } catch (error) {
+    if (isError(error, 'refused')) return undefined
+    throw error
   }
 }
 

@@ -6,6 +6,7 @@ import type { Selection } from '../archive/collect.ts'
 import type { Commit, Git } from '../archive/git.ts'
 import {
   type Changes,
+  type FileChanges,
   removalLimit,
   shortenChanges,
   topLevelSkills,
@@ -28,8 +29,8 @@ import { onDisk } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { type Reading, readRepository } from '../trust/view.ts'
 import { commit, delegationOf, signersFor } from '../trust/writer.ts'
-import { positionOf } from './ancestry.ts'
-import { describeRelease, type PackedRelease, packRelease } from './pack-release.ts'
+import { isSuperseded, positionOf, type Superseded } from './ancestry.ts'
+import { describeRelease, type PackedRelease, packRelease, sinceCommit } from './pack-release.ts'
 import {
   changesBetween,
   GRACE,
@@ -73,6 +74,10 @@ export interface PublishReport {
   readonly previous?: string | undefined
   readonly changes?: Changes
   readonly files?: number
+  /** Of a working tree: what is in it that its commit does not hold; absent where that commit cannot be packed. */
+  readonly uncommitted?: FileChanges
+  /** Of what is superseded. `behind`: the head contains this commit. `left`: the channel had it, and was moved back. */
+  readonly because?: 'behind' | 'left'
   /** Bytes of the archive, and whether the store had it already. */
   readonly archive?: { readonly size: number; readonly reused: boolean }
 }
@@ -87,12 +92,13 @@ export async function publish(context: PublisherContext, options: PublishOptions
   if (workingTree && !isDraft(channel)) throw onlyDrafts(channel)
   const step = steps('publish', context.emit, context.stopwatch)
   const source = await step('collect', () => git.commit(options.revision))
+  if (workingTree) await insistOnHead(git, source)
   const reading = await readRepository(context)
   const head = await reading.view.head(channel)
   const report = reportOf(source, channel, head)
 
   const position = options.restore === true ? 'same' : await positionOf(source, context.store, head, options)
-  if (position === 'superseded') return { ...report, outcome: 'superseded' }
+  if (isSuperseded(position)) return { ...report, outcome: 'superseded', because: position }
   const packing = { git, name: repositoryName(reading.view), selection, workingTree }
   if (position === 'same' && !workingTree && options.restore !== true) {
     const { manifest, digest } = await step('describe', () => describeRelease(source, packing))
@@ -114,12 +120,14 @@ export async function publish(context: PublisherContext, options: PublishOptions
     }
     const changes = await step('describe', () => changesSince(context, options, head, packed))
     const archive = await archiveFor(context, head, packed)
+    const uncommitted = workingTree ? await sinceCommit(source, packing, packed) : undefined
     const described = {
       ...report,
       version: packed.manifest.version,
       manifest: packed.digest.sha256,
       files: packed.manifest.files.length,
       changes,
+      ...(uncommitted === undefined ? {} : { uncommitted }),
       archive: { size: archive.size, reused: archive !== packed.archive },
     }
     if (packed.digest.sha256 === head?.entry.manifest.sha256) return { ...described, outcome: 'unchanged' }
@@ -128,18 +136,20 @@ export async function publish(context: PublisherContext, options: PublishOptions
     signersFor(channel.role, delegationOf(reading.view.targets, channel.role), context.signers)
     const upload = (): Promise<boolean> => step('upload', () => store(context, channel, packed, archive))
     const reused = await upload()
-    const outcome = await step('point', () =>
+    const pointed = await step('point', () =>
       point(context, options, { reading, source, packed, archive, upload, changes, since: head }),
     )
     // What was there before may have been collected in the moment before it was pointed at.
     if (
-      outcome === 'published' &&
+      pointed === 'published' &&
       reused &&
       !(await hasBytes(context, channel, { archive, manifest: packed.digest }))
     ) {
       await upload()
     }
-    return { ...described, outcome, archive: { size: archive.size, reused } }
+    const finished = { ...described, archive: { size: archive.size, reused } }
+    if (isSuperseded(pointed)) return { ...finished, outcome: 'superseded', because: pointed }
+    return { ...finished, outcome: pointed }
   })
 }
 
@@ -228,17 +238,17 @@ async function point(
   context: PublisherContext,
   options: PublishOptions,
   { reading, source, packed, archive, upload, changes, since }: Stored,
-): Promise<'published' | 'unchanged' | 'superseded'> {
+): Promise<'published' | 'unchanged' | Superseded> {
   const { channel } = options
   let uploadedAt = context.clock()
-  let outcome: 'published' | 'unchanged' | 'superseded' = 'published'
+  let outcome: 'published' | 'unchanged' | Superseded = 'published'
   await commit(
     context,
     async (view) => {
       const head = await view.head(channel)
       const same = head?.entry.manifest.sha256 === since?.entry.manifest.sha256
       const position = same ? 'ahead' : await positionOf(source, context.store, head, options)
-      if (position === 'superseded') outcome = position
+      if (isSuperseded(position)) outcome = position
       else if (head?.entry.manifest.sha256 === packed.digest.sha256) outcome = 'unchanged'
       else outcome = 'published'
       if (outcome !== 'published') return undefined
@@ -278,6 +288,21 @@ async function inTemporaryDirectory<T>(work: (directory: string) => Promise<T>):
   } finally {
     await removeTree(directory)
   }
+}
+
+/** What is in a working tree was made from the commit that it stands on. */
+async function insistOnHead(git: Git, { hash }: Commit): Promise<void> {
+  const head = await git.commit('HEAD')
+  if (head.hash === hash) return
+  throw new SkillsctlError(
+    'usage',
+    'a working tree is published as it is, on the commit that is checked out',
+    {
+      subject: hash,
+      found: `HEAD is ${head.hash}`,
+      hint: 'leave out --commit, or leave out --working-tree',
+    },
+  )
 }
 
 function onlyDrafts({ name }: Channel): SkillsctlError {

@@ -1,12 +1,7 @@
-import { chmod, rm, symlink, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type CollectedFile,
-  collectCommit,
-  collectWorkingTree,
-  type Selection,
-} from '../../src/archive/collect.ts'
+import { type CollectedFile, collectCommit, type Selection } from '../../src/archive/collect.ts'
 import { Git } from '../../src/archive/git.ts'
 import { createGitRepository, type GitRepository } from '../support/git-repository.ts'
 
@@ -171,47 +166,5 @@ describe('a commit that holds what a release may not', () => {
       code: 'absent',
       subject: '2'.repeat(40),
     })
-  })
-})
-
-describe('a working tree', () => {
-  test('gives what git add --all would take, as it is now', async () => {
-    const repository = await createGitRepository()
-    try {
-      const at = (path: string): string => join(repository.directory, path)
-      await repository.write('.gitignore', 'ignored\n')
-      await repository.write('edited', 'before')
-      await repository.write('deleted', 'x')
-      await repository.write('plain', 'x')
-      await repository.commit()
-      await writeFile(at('edited'), 'after')
-      await rm(at('deleted'))
-      await writeFile(at('new'), 'new')
-      await writeFile(at('ignored'), 'x')
-      await chmod(at('plain'), 0o755)
-      await symlink('new', at('link'))
-
-      const files = await collect(collectWorkingTree(new Git(repository.directory), ALL))
-      expect([...files.keys()].sort()).toEqual(['.gitignore', 'edited', 'link', 'new', 'plain'])
-      expect(files.get('edited')?.content.toString()).toBe('after')
-      expect(files.get('plain')?.entry.mode).toBe('755')
-      expect(files.get('link')?.entry).toEqual({ mode: 'link', path: 'link', target: 'new' })
-    } finally {
-      await repository.dispose()
-    }
-  })
-
-  test('refuses to publish nothing, also when all that was selected has been deleted', async () => {
-    const repository = await createGitRepository()
-    try {
-      await repository.write('deleted', 'x')
-      await repository.commit()
-      await repository.remove('deleted')
-      await expect(collect(collectWorkingTree(new Git(repository.directory), ALL))).rejects.toMatchObject({
-        code: 'refused',
-      })
-    } finally {
-      await repository.dispose()
-    }
   })
 })

@@ -17,6 +17,7 @@ import {
   STABLE,
   type Team,
 } from '../support/team.ts'
+import { inventory } from '../surfaces/fixture.ts'
 
 const SKILL = { 'skills/a/SKILL.md': '# a\n' }
 const yes = async () => true
@@ -75,6 +76,7 @@ test('a commit behind the head is superseded, and nothing is written', async () 
   const before = await listing(team.store)
   expect(await team.publish({ revision: old })).toMatchObject({
     outcome: 'superseded',
+    because: 'behind',
     previous: head.version,
   })
   expect(await listing(team.store)).toEqual(before)
@@ -88,7 +90,7 @@ test('a repeated job for a commit that was reverted is superseded', async () => 
   await team.publish()
   await revert(team.ci, CANARY, undefined, yes)
   const before = await listing(team.store)
-  expect(await team.publish({ revision: bad })).toMatchObject({ outcome: 'superseded' })
+  expect(await team.publish({ revision: bad })).toMatchObject({ outcome: 'superseded', because: 'left' })
   expect(await listing(team.store)).toEqual(before)
   const fixed = await team.commit({ 'skills/a/SKILL.md': '# fixed\n' })
   expect(await team.publish()).toMatchObject({ outcome: 'published', commit: fixed })
@@ -254,6 +256,34 @@ test('a working tree goes to a draft only, under a name of its own', async () =>
     'skills/a/SKILL.md': '# an idea\n',
     'skills/new/SKILL.md': '# new\n',
   })
+})
+
+test('a draft is named by its content, tells what is uncommitted in it, and leaves the checkout as it is', async () => {
+  const team = await createTeam()
+  const publishDraft = (options = {}) => team.publish({ workingTree: true, channel: DRAFT, ...options })
+  await team.commit({ ...SKILL, 'skills/b/SKILL.md': '# b\n', 'skills/c/SKILL.md': '# c\n' })
+  const first = await team.git.run('rev-parse', 'HEAD')
+  const clean = await publishDraft()
+  expect(clean).toMatchObject({ uncommitted: { added: [], removed: [], renamed: [], modified: [] } })
+  await team.git.write('skills/a/SKILL.md', '# an idea\n')
+  await team.git.write('skills/new/SKILL.md', '# new\n')
+  await team.git.remove('skills/b/SKILL.md')
+  const before = inventory(team.git.directory)
+  const draft = await publishDraft()
+  expect(draft).toMatchObject({
+    outcome: 'published',
+    uncommitted: {
+      added: ['skills/new/SKILL.md'],
+      removed: ['skills/b/SKILL.md'],
+      modified: ['skills/a/SKILL.md'],
+    },
+  })
+  expect(inventory(team.git.directory)).toEqual(before)
+  await team.git.run('checkout', '--quiet', '.')
+  await team.git.remove('skills/new/SKILL.md')
+  expect(await publishDraft()).toMatchObject({ version: clean.version, manifest: clean.manifest })
+  await team.commit({ 'other.md': 'x' })
+  await expect(publishDraft({ revision: first })).rejects.toMatchObject({ code: 'usage', subject: first })
 })
 
 test('keeps the newest 50 drafts of the last 30 days', async () => {
