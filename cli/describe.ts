@@ -1,5 +1,6 @@
 /** Reports of flows → lines for people. */
 import { formatAge } from '../src/core/freshness.ts'
+import { describeTrial } from '../src/core/trial.ts'
 import { whatItAwaits } from '../src/core/waiting.ts'
 import type {
   Changes,
@@ -56,7 +57,12 @@ export function pullLines(report: PullReport): string[] {
     ...(changes === undefined ? [] : changeLines(changes)),
     ...keptLines(kept),
     ...settledLines(report.surfaces),
+    ...trialLines(report.trial),
   ]
+}
+
+export function trialLines(trial: PullReport['trial']): string[] {
+  return trial === undefined ? [] : [`  trying ${describeTrial(trial)}, then ${trial.after} again`]
 }
 
 export function keptLines(kept: readonly string[]): string[] {

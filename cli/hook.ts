@@ -6,7 +6,9 @@
  */
 import { writeSync } from 'node:fs'
 import { SkillsctlError } from '../src/core/errors.ts'
-import { staleness } from '../src/core/staleness.ts'
+import type { FlowEvent } from '../src/core/events.ts'
+import { staleness, type UpdateState } from '../src/core/staleness.ts'
+import { isTriedOn } from '../src/core/trial.ts'
 import { callingProcess } from '../src/disk/caller.ts'
 import { beginSession, endSession } from '../src/flows/session.ts'
 import { defaultHome } from '../src/home/default-home.ts'
@@ -59,7 +61,10 @@ async function answerTo(
   layout: Layout,
   log: (problem: unknown) => void,
 ): Promise<object | undefined> {
-  const context = { layout, now: Date.now }
+  const emit = ({ status, message }: FlowEvent): void => {
+    if (status === 'warning' && message !== undefined) log(message)
+  }
+  const context = { layout, now: Date.now, emit, by: 'skillsctl hook' }
   if (event === 'SessionEnd') {
     const { settled } = await endSession(context, { surface, id }, { goesOn: GOES_ON.has(reason) })
     tell(settled, layout, log)
@@ -75,7 +80,7 @@ async function answerTo(
   )
   if (problem !== undefined) log(problem)
   tell(settled, layout, log)
-  const line = release && staleness(await readState(layout), release, Date.now())
+  const line = release && staleness(await stateFor(layout, surface), release, Date.now())
   if (line === undefined && !hasNews) return undefined
   return {
     hookSpecificOutput: {
@@ -84,6 +89,13 @@ async function answerTo(
       ...(hasNews ? { reloadSkills: true } : {}),
     },
   }
+}
+
+/** What is tried on other surfaces is none of this agent's business. */
+async function stateFor(layout: Layout, surface: string): Promise<UpdateState> {
+  const state = await readState(layout)
+  const { trial } = state
+  return trial === undefined || isTriedOn(trial, surface) ? state : { ...state, trial: undefined }
 }
 
 function tell(settled: Settled | undefined, { root }: Layout, log: (problem: unknown) => void): void {

@@ -108,6 +108,25 @@ function machineCommands(program: Command): void {
     )
   define(
     program,
+    'try [draft]',
+    'run a draft for a while, then go back by itself',
+    async () => (await import('./commands/try.ts')).tryOut,
+  )
+    .addOption(
+      new Option('--for <age>', 'how long, at most 14d').argParser(parseAge).default(parseAge('2h'), '2h'),
+    )
+    .addOption(list('--surface <name>', 'show it only there (repeatable; default: the whole machine)'))
+    .option('--stop', 'go back now; works offline')
+    .addHelpText(
+      'after',
+      examples(
+        'skillsctl try drafts/alice',
+        'skillsctl try drafts/alice --for 3d --surface claude-code',
+        'skillsctl try --stop',
+      ),
+    )
+  define(
+    program,
     'status',
     'what runs here, and why if not the newest',
     async () => (await load()).status,

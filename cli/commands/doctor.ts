@@ -12,6 +12,7 @@ import { readMachineId } from '../../src/home/machine-identity.ts'
 import { hostOf } from '../../src/surfaces/host.ts'
 import type { Verdict } from '../../src/surfaces/verdict.ts'
 import { type Cli, checkout, machineContext } from '../context.ts'
+import { trialLines } from '../describe.ts'
 import { EXIT } from '../exit.ts'
 import { hookProgram } from '../hook-program.ts'
 import type { Result } from '../output.ts'
@@ -94,11 +95,12 @@ export async function why(cli: Cli, [skill = '']: Args): Promise<Result> {
 }
 
 export function whyLines(report: WhyReport, now: number): string[] {
-  const { place, channel, pinned, current, surfaces, checkedAt, signedAt } = report
+  const { place, channel, pinned, trial, current, surfaces, checkedAt, signedAt } = report
   const checked =
     checkedAt === undefined ? 'never' : `${formatAge(Math.max(0, now - Date.parse(checkedAt)))} ago`
   return [
     `${place}: ${current?.version ?? 'not in the release that runs'} on ${channel}${pinned ? ', pinned' : ''}`,
+    ...trialLines(trial),
     ...(current === undefined ? [] : originLines(current)),
     ...surfaces.map((one) => `  ${onSurface(one, current)}`),
     ...(surfaces.length === 0 ? ['  no agent is shown it: skillsctl surface add claude-code'] : []),

@@ -1,6 +1,15 @@
 /** What ran on a machine, one entry per activation, and what "the one before" means. */
 
-export type Reason = 'join' | 'update' | 'rollback' | 'pin' | 'channel' | 'repair' | 'recovered'
+export type Reason =
+  | 'join'
+  | 'update'
+  | 'rollback'
+  | 'pin'
+  | 'channel'
+  | 'repair'
+  | 'recovered'
+  | 'try'
+  | 'try-end'
 
 export interface Activation {
   /** `YYYY-MM-DDTHH:MM:SSZ` */
@@ -15,6 +24,9 @@ export interface Activation {
   readonly by: string
 }
 
+/** A person went back, or an agreed time was over. */
+const BACK: readonly string[] = ['rollback', 'pin', 'try-end'] satisfies Reason[]
+
 /**
  * Directories in the order they ran, the current one last. A person who goes back drops what was ahead, as in a
  * browser: the next step back leads one further. An update, also one to older content, follows what it replaced.
@@ -23,7 +35,7 @@ export function runOrder(activations: readonly Activation[]): string[] {
   const order: string[] = []
   for (const { to, why } of activations) {
     const known = order.lastIndexOf(to)
-    const isBack = why === 'rollback' || why === 'pin' || known === order.length - 1
+    const isBack = BACK.includes(why) || known === order.length - 1
     if (known >= 0 && isBack) order.length = known + 1
     else order.push(to)
   }

@@ -1,5 +1,6 @@
 /** What the machine knows of its repository, and how old that is. */
 import { formatAge, judgeFreshness, QUIET_AFTER } from '../core/freshness.ts'
+import { describeTrial, isOver } from '../core/trial.ts'
 import { type Finding, Findings } from './finding.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -52,8 +53,17 @@ export function checkFreshness({ state, now, config }: Snapshot): Finding[] {
   return findings.ok(config.channel, `checked ${formatAge(Math.max(0, sinceCheck))} ago`).all
 }
 
-export function checkPin({ state, current, config }: Snapshot): Finding[] {
+export function checkPin({ state, current, config, now }: Snapshot): Finding[] {
   const findings = new Findings('pin')
+  const { trial } = state
+  if (trial !== undefined && isOver(trial, now))
+    findings.problem(trial.channel, 'its trial is over, and has not ended yet', {
+      hint: 'run: skillsctl pull',
+    })
+  else if (trial !== undefined)
+    findings.note(trial.channel, `is tried: ${describeTrial(trial)}, then ${config.channel} again`, {
+      hint: 'to end it now: skillsctl try --stop',
+    })
   const { pin, head } = state
   if (pin !== undefined)
     findings.note(pin.version, 'this machine is pinned to it: updates wait', {
@@ -61,6 +71,6 @@ export function checkPin({ state, current, config }: Snapshot): Finding[] {
     })
   else if (head !== undefined && current !== undefined && head.manifest !== current.manifest)
     findings.note(head.version, 'is available', { hint: 'run: skillsctl pull' })
-  else findings.ok(config.channel, 'is followed')
+  else if (trial === undefined || trial.surfaces !== undefined) findings.ok(config.channel, 'is followed')
   return findings.all
 }

@@ -6,7 +6,7 @@ import { readTree } from '../edits/tree.ts'
 import { wantedTree } from '../edits/wanted.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory, currentRelease, type Installed } from '../home/releases.ts'
+import { currentRelease, type Installed } from '../home/releases.ts'
 import type { MachineState } from '../home/state.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import { type EntryState, entryState } from '../surfaces/entry-state.ts'
@@ -17,6 +17,7 @@ import { pointerOf } from '../surfaces/pointer.ts'
 import { findOurs } from '../surfaces/rebuild-ledger.ts'
 import { entriesShown } from '../surfaces/show.ts'
 import { judge, type Reading, readSurface, type Verdict } from '../surfaces/verdict.ts'
+import { wantedReleases } from '../surfaces/wanted.ts'
 import type { HookState } from './hook.ts'
 import { type PlaceState, placeState } from './place.ts'
 
@@ -113,8 +114,8 @@ async function snapshotOf(
   const read = await orWhyNot(() => readLedger(layout, name))
   const ledger = isError(read) ? await guess(layout, surface, now) : read
   const pointer = pointerOf(layout, name)
-  const current = currentDirectory(layout)
-  const wants = current && (await wantedTree(layout, name, current))
+  const release = (await wantedReleases(layout, now))(name)
+  const wants = release && (await wantedTree(layout, name, release))
   const shown = pointer ?? wants
   const tree = shown === undefined ? undefined : readTree(layout, shown)
   const open = await orWhyNot(() => sessionsOn(layout, name, now))

@@ -18,14 +18,16 @@ import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
-import { followCurrent, heldHere, type Settled } from './follow-surfaces.ts'
-import type { Machine } from './machine.ts'
+import { followCurrent, heldHere, type Moment, type Settled } from './follow-surfaces.ts'
+import type { LocalContext, Machine } from './machine.ts'
 
 export interface ActivationRequest {
   readonly target: ReleaseName
   /** The complete tree; absent when the release lies on disk already. */
   readonly staged: Staged | undefined
   readonly why: Reason
+  /** Which surfaces may follow; by default as in a pull. */
+  readonly moment?: Moment
   /** Noted before the switch: killed between the two, the next pull finishes what it says. */
   readonly before?: Partial<MachineState>
   /** Noted after the switch: it says that everything before it is done. */
@@ -45,7 +47,7 @@ export interface ActivationReport {
 
 /** The caller holds the lock. @param area this run's staging directory */
 export async function activate(
-  machine: Machine,
+  machine: LocalContext,
   request: ActivationRequest,
   area: StagingArea,
 ): Promise<ActivationReport> {
@@ -64,7 +66,11 @@ export async function activate(
   if (request.before !== undefined) await updateState(layout, request.before)
   if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
   if (request.after !== undefined) await updateState(layout, await request.after())
-  const { settled, edits, kept, held } = await followCurrent(machine, 'pull', leaving ? previous : undefined)
+  const { settled, edits, kept, held } = await followCurrent(
+    machine,
+    request.moment,
+    leaving ? previous : undefined,
+  )
   const tidied = await tidyOrTell(machine, area, held)
   return {
     current: nameOf(target),
@@ -115,7 +121,7 @@ async function sweepHere(
 
 /** The release runs already: what cannot be cleared away is worth a word, not a failure. */
 async function tidyOrTell(
-  { layout, emit, now }: Machine,
+  { layout, emit, now }: LocalContext,
   area: StagingArea,
   held: ReadonlySet<string>,
 ): Promise<Tidied> {
@@ -132,7 +138,7 @@ async function tidyOrTell(
 }
 
 /** The current copy if it is this release, whatever was edited in it; else an untouched one. */
-function onDisk({ layout }: Machine, target: ReleaseName): Installed {
+function onDisk({ layout }: LocalContext, target: ReleaseName): Installed {
   const current = currentRelease(layout)
   const there = current?.manifest === target.manifest ? current : findIntact(layout, target)
   if (there !== undefined) return there

@@ -8,6 +8,7 @@ import { currentRelease } from '../home/releases.ts'
 import { updateState } from '../home/state.ts'
 import { type MachineContext, openMachine, openReader, withStore } from './machine.ts'
 import { type PullReport, pull } from './pull.ts'
+import { endTrialIfOver, insistOnNoTrial } from './trial-over.ts'
 
 /** Asks the person, showing what would change; answers false where nobody can be asked. */
 export type Confirm = (question: string, changes?: Changes) => Promise<boolean>
@@ -27,8 +28,10 @@ export async function followChannel(
   name: string,
   confirm: Confirm,
 ): Promise<ChannelReport> {
-  const machine = await openMachine(context)
   const channel = parseChannel(name)
+  await endTrialIfOver(context)
+  const machine = await openMachine(context)
+  insistOnNoTrial(machine)
   if (channel.name === machine.channel.name) return { from: name, to: name, pull: await pull(context) }
   const head = await withStore(machine, async (store) => {
     const reader = await openReader(machine, store)

@@ -3,12 +3,12 @@ import { isError, type SkillsctlError } from '../core/errors.ts'
 import { withLock } from '../disk/lock.ts'
 import type { Outcome } from '../edits/overlays.ts'
 import { requireConfig } from '../home/config.ts'
-import { currentDirectory, type InstalledName } from '../home/releases.ts'
+import type { InstalledName } from '../home/releases.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
-import type { Machine, MachineContext } from './machine.ts'
+import type { LocalContext, Machine } from './machine.ts'
 
-export type { Settled } from '../surfaces/settle.ts'
+export type { Moment, Settled } from '../surfaces/settle.ts'
 
 export interface Followed {
   readonly settled: readonly Settled[]
@@ -25,7 +25,7 @@ export interface Followed {
  * @param former what was current until now: somebody may have edited it
  */
 export async function followCurrent(
-  context: MachineContext,
+  context: LocalContext,
   moment: Moment = 'pull',
   former?: InstalledName,
 ): Promise<Followed> {
@@ -36,7 +36,7 @@ export async function followCurrent(
 }
 
 async function settleHere(
-  { layout, emit, now }: MachineContext,
+  { layout, emit, now }: LocalContext,
   moment: Moment,
   former: InstalledName | undefined,
 ): Promise<Pick<Followed, 'settled' | 'edits'>> {
@@ -59,7 +59,7 @@ async function settleHere(
 
 const NOTHING: Pick<Followed, 'settled' | 'edits'> = { settled: [], edits: [] }
 
-function warn(emit: MachineContext['emit'], what: string, { message, subject, hint }: SkillsctlError): void {
+function warn(emit: LocalContext['emit'], what: string, { message, subject, hint }: SkillsctlError): void {
   const why = [message, subject].filter(Boolean).join(': ')
   emit({
     flow: 'surfaces',
@@ -84,14 +84,16 @@ export async function followLate(machine: Machine): Promise<Late | undefined> {
 export async function needsAttention({
   layout,
   config,
-}: Pick<Machine, 'layout' | 'config'>): Promise<boolean> {
+  now,
+}: Pick<Machine, 'layout' | 'config' | 'now'>): Promise<boolean> {
   try {
     const surfaces = surfacesOf(config)
     if (oddSurfacesOf(config).length > 0) return true
     if (surfaces.length === 0) return false
     const { isSettled } = await import('../surfaces/settled.ts')
-    const current = currentDirectory(layout)
-    for (const surface of surfaces) if (!(await isSettled(layout, surface, current))) return true
+    const { wantedReleases } = await import('../surfaces/wanted.ts')
+    const wanted = await wantedReleases(layout, now())
+    for (const surface of surfaces) if (!(await isSettled(layout, surface, wanted(surface.name)))) return true
     const { areEditsDue } = await import('./take-edits.ts')
     return await areEditsDue(layout, config)
   } catch (error) {
@@ -102,7 +104,10 @@ export async function needsAttention({
 }
 
 /** Directories of `releases/` that somebody may be reading, as far as this can be told; else all of them. */
-export async function heldHere({ layout, now }: MachineContext): Promise<ReadonlySet<string>> {
+export async function heldHere({
+  layout,
+  now,
+}: Pick<LocalContext, 'layout' | 'now'>): Promise<ReadonlySet<string>> {
   try {
     const { heldTrees } = await import('../surfaces/held.ts')
     return await heldTrees(layout, surfacesOf(await requireConfig(layout)), now())

@@ -5,6 +5,7 @@ import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import { type Freshness, judgeFreshness } from '../core/freshness.ts'
 import { formatInstant } from '../core/parse.ts'
+import { triedChannel } from '../core/trial.ts'
 import { withLock } from '../disk/lock.ts'
 import { type MachineConfig, requireConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
@@ -25,10 +26,14 @@ export interface MachineContext {
   readonly by: string
 }
 
+/** What is needed of it where nothing is asked of the store. */
+export type LocalContext = Pick<MachineContext, 'layout' | 'now' | 'emit' | 'by'>
+
 /** A machine that has joined. */
 export interface Machine extends MachineContext {
   readonly config: MachineConfig
   readonly state: MachineState
+  /** What it follows now: its own channel, or a draft that is tried. */
   readonly channel: Channel
 }
 
@@ -36,7 +41,8 @@ export interface Machine extends MachineContext {
 export async function openMachine(context: MachineContext): Promise<Machine> {
   const config = await requireConfig(context.layout)
   const state = await readState(context.layout)
-  return { ...context, config, state, channel: parseChannel(config.channel) }
+  const channel = parseChannel(triedChannel(state.trial, context.now()) ?? config.channel)
+  return { ...context, config, state, channel }
 }
 
 /** Runs `work` with the machine's store, and closes it. */

@@ -6,6 +6,7 @@ import { type Steps, steps } from '../core/events.ts'
 import { judgeFreshness } from '../core/freshness.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
+import { type Trial, trialInForce } from '../core/trial.ts'
 import { withLock } from '../disk/lock.ts'
 import type { Outcome } from '../edits/overlays.ts'
 import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
@@ -39,6 +40,7 @@ import {
   withStore,
 } from './machine.ts'
 import { loadUnpacking, obtain, together } from './obtain.ts'
+import { endTrialIfOver } from './trial-over.ts'
 
 export interface PullOptions {
   /** Only tell whether something is to be done. */
@@ -70,6 +72,8 @@ export interface PullReport {
   readonly surfaces: readonly Settled[]
   /** What became of local edits, on a machine that has surfaces. */
   readonly edits: readonly Outcome[]
+  /** A draft that is tried here, and the channel that is followed after it. */
+  readonly trial?: Trial & { readonly after: string }
   readonly problem?: SkillsctlError
 }
 
@@ -79,11 +83,21 @@ export interface PullReport {
  */
 export async function pull(context: MachineContext, options: PullOptions = {}): Promise<PullReport> {
   const step = steps('pull', context.emit, context.clock)
+  await endTrialIfOver(context)
   const machine = await openMachine(context)
   await createHome(machine.layout)
   const repaired = await repairFromDisk(machine)
   try {
-    const report = await withStore(machine, (store) => update(machine, store, options, step))
+    const report = await withStore(machine, async (store) => {
+      const updated = await update(machine, store, options, step)
+      if (!asksOnly(options)) await lookBeside(machine, store)
+      return updated
+    })
+    if (report.outcome === 'empty' && isTrying(machine) && !asksOnly(options)) {
+      const { endTrial } = await import('./end-trial.ts')
+      await endTrial(machine, 'gone')
+      return await pull(context, options)
+    }
     const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
     const kept = SETTLED.includes(report.outcome) ? await finishInterrupted(machine) : []
     const isLooked = report.surfaces.length > 0 || report.outcome === 'pending'
@@ -124,6 +138,22 @@ function withLate(report: PullReport, late: Late | undefined): PullReport {
     edits: [...report.edits, ...edits],
     kept: [...report.kept, ...kept],
   }
+}
+
+/** Whether the whole machine follows a draft in the place of its channel. */
+function isTrying({ channel, config }: Machine): boolean {
+  return channel.name !== config.channel
+}
+
+function asksOnly({ check = false, dryRun = false }: PullOptions): boolean {
+  return check || dryRun
+}
+
+/** A draft that is tried on surfaces is followed as well. */
+async function lookBeside(machine: Machine, store: ReadableStore): Promise<void> {
+  if (machine.state.trial?.surfaces === undefined) return
+  const { lookAtDraftAgain } = await import('./show-draft.ts')
+  await lookAtDraftAgain(machine, store)
 }
 
 async function update(
@@ -181,14 +211,16 @@ async function follow(
   refreshed.catch(() => {})
   if (installed === undefined) await loadUnpacking()
   return inStaging(machine.layout, async (area) => {
-    const onlyAsks = options.check === true || options.dryRun === true
+    const onlyAsks = asksOnly(options)
     const copy = onlyAsks ? undefined : copyMeanwhile(machine.layout, installed, area, catchup)
     try {
       await refreshed
       const found = await findTarget(machine, store, reader, installed)
       const note = { ...learned(machine, reader, found.head), probe: probed }
       if (found.target === undefined) {
-        await remember(machine, note)
+        // A draft that is gone is one more thing to do.
+        const isGone = found.reason === 'empty' && isTrying(machine)
+        await remember(machine, isGone ? { ...note, probe: undefined } : note)
         return reportOf(machine, found.reason)
       }
       insistOnFresh(machine, note, options)
@@ -291,8 +323,12 @@ async function pending(machine: Machine, { target, installed, note }: Plan): Pro
   }
 }
 
-function reportOf({ layout, channel }: Machine, outcome: PullReport['outcome']): PullReport {
+function reportOf(
+  { layout, channel, config, state, now }: Machine,
+  outcome: PullReport['outcome'],
+): PullReport {
   const installed = currentName(layout)
+  const trial = trialInForce(state.trial, now())
   return {
     outcome,
     channel: channel.name,
@@ -301,6 +337,7 @@ function reportOf({ layout, channel }: Machine, outcome: PullReport['outcome']):
     warnings: [],
     surfaces: [],
     edits: [],
+    ...(trial === undefined ? {} : { trial: { ...trial, after: config.channel } }),
   }
 }
 

@@ -16,6 +16,7 @@ import {
   switchByFetching,
   switchOnDisk,
 } from './switch-release.ts'
+import { endTrialIfOver, insistOnNoTrial } from './trial-over.ts'
 
 /**
  * Goes back to `version`, or to what ran before, and pins it. Offline and at once when it is on disk untouched.
@@ -45,7 +46,9 @@ export async function unpin(context: MachineContext): Promise<ReleaseName | unde
 }
 
 async function ready(context: MachineContext): Promise<Machine> {
+  await endTrialIfOver(context)
   const machine = await openMachine(context)
+  insistOnNoTrial(machine)
   await createHome(machine.layout)
   return machine
 }

@@ -16,6 +16,7 @@ import { surfacesOf } from '../surfaces/definitions.ts'
 import { EVERY, endLease, type Lease, takeLease } from '../surfaces/lease.ts'
 import { followCurrent, needsAttention } from './follow-surfaces.ts'
 import type { MachineContext } from './machine.ts'
+import { endTrialIfOver } from './trial-over.ts'
 
 export interface RefreshOptions {
   /** Ask the store when it last answered longer ago than this. Milliseconds. */
@@ -138,6 +139,7 @@ export async function beginReading(context: MachineContext): Promise<Reading> {
   const { layout } = context
   try {
     const config = await requireConfig(layout)
+    await endTrialIfOver(context, PATIENCE)
     if (surfacesOf(config).length === 0) return lease(context)
     // Whoever moves a surface looks for leases first, under this lock.
     return await withLock(layout.lock, () => begin(context, config), PATIENCE)
@@ -173,6 +175,6 @@ function lease(context: MachineContext): Reading {
 async function end(context: MachineContext, ours: Pick<Lease, 'id' | 'surface'>): Promise<void> {
   const { layout } = context
   endLease(layout, ours)
-  if (!(await needsAttention({ layout, config: await requireConfig(layout) }))) return
+  if (!(await needsAttention({ ...context, config: await requireConfig(layout) }))) return
   await withLock(layout.lock, () => followCurrent(context, 'session'), PATIENCE)
 }

@@ -8,16 +8,17 @@ import { withLock } from '../disk/lock.ts'
 import { isSameProcess, type ProcessIdentity, startTimeOf } from '../disk/process-identity.ts'
 import { requireConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory } from '../home/releases.ts'
 import { requireSurface } from '../surfaces/definitions.ts'
 import { endLease, findLease, type Lease, liveLeases, SESSION_ID, takeLease } from '../surfaces/lease.ts'
 import { readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 import type { Settled } from '../surfaces/settle.ts'
 import { isSettled } from '../surfaces/settled.ts'
-import type { MachineContext } from './machine.ts'
+import { wantedReleases } from '../surfaces/wanted.ts'
+import type { LocalContext } from './machine.ts'
+import { endTrialIfOver } from './trial-over.ts'
 
-type SessionContext = Pick<MachineContext, 'layout' | 'now'>
+type SessionContext = LocalContext
 
 export interface Session {
   /** Name of a surface. */
@@ -67,6 +68,7 @@ export async function beginSession(context: SessionContext, start: SessionStart)
   const { layout } = context
   insistOnId(start.id)
   const surface = await readableSurface(layout, start.surface)
+  if (isStart(start)) await endTrialIfOver(context, PATIENCE).catch(unreadable)
   try {
     return await withLock(layout.lock, () => begin(context, surface, start), PATIENCE)
   } catch (error) {
@@ -173,9 +175,9 @@ async function settleIfDue(context: SessionContext, surface: Surface): Promise<S
   return settled[0]
 }
 
-async function isDue({ layout }: SessionContext, surface: Surface): Promise<boolean> {
+async function isDue({ layout, now }: SessionContext, surface: Surface): Promise<boolean> {
   try {
-    return !(await isSettled(layout, surface, currentDirectory(layout)))
+    return !(await isSettled(layout, surface, (await wantedReleases(layout, now()))(surface.name)))
   } catch (error) {
     unreadable(error)
     return true
@@ -201,6 +203,6 @@ export async function endSession(
 }
 
 /** Whoever reads here right now, commands under `skillsctl run` included. */
-export function listSessions({ layout, now }: SessionContext): readonly Lease[] {
+export function listSessions({ layout, now }: Pick<SessionContext, 'layout' | 'now'>): readonly Lease[] {
   return liveLeases(layout, now()).sort((left, right) => left.since - right.since)
 }

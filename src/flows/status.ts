@@ -2,6 +2,7 @@
 import { isError } from '../core/errors.ts'
 import type { Freshness } from '../core/freshness.ts'
 import type { Activation } from '../core/timeline.ts'
+import { describeTrial, isOver, type Trial, trialInForce } from '../core/trial.ts'
 import { requireConfig } from '../home/config.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { readWholeHistory } from '../home/history.ts'
@@ -22,6 +23,8 @@ export interface StatusReport {
   readonly previous: ReleaseName | undefined
   readonly head: MachineState['head']
   readonly pin: ReleaseName | undefined
+  /** A draft that is tried here, and the channel that is followed after it. */
+  readonly trial: (Trial & { readonly after: string }) | undefined
   readonly freshness: Freshness
   readonly drift: readonly Drift[]
   /** Bytes of all installed releases. */
@@ -39,22 +42,35 @@ export async function status(context: MachineContext): Promise<StatusReport> {
   const current = currentRelease(layout)
   const drift = current === undefined ? [] : findDrift(layout, current)
   const freshness = freshnessOf(machine)
+  const trial = trialInForce(state.trial, machine.now())
   const previous = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
   return {
     home: layout.root,
     store: shownAddress(config.store),
-    channel: config.channel,
+    channel: machine.channel.name,
     machine: config.machine,
     current: current && { ...nameOf(current), commit: current.content.source.commit, path: layout.current },
     previous: previous && nameOf(previous),
     head: state.head,
     pin: state.pin,
+    trial: trial && { ...trial, after: config.channel },
     freshness,
     drift,
     disk: installed.reduce((sum, { directory }) => sum + recordedSize(layout, directory), 0),
     releases: installed.length,
-    reasons: [...reasons(state, current, drift, freshness), ...(await surfaceReasons(machine))],
+    reasons: [
+      ...trialReasons(machine),
+      ...reasons(state, current, drift, freshness),
+      ...(await surfaceReasons(machine)),
+    ],
   }
+}
+
+function trialReasons({ state: { trial }, config, now }: Machine): readonly string[] {
+  if (trial === undefined) return []
+  if (isOver(trial, now()))
+    return [`the trial of ${trial.channel} is over: the next skillsctl pull goes back to ${config.channel}`]
+  return [`trying ${describeTrial(trial)}, then ${config.channel} again: skillsctl try --stop ends it`]
 }
 
 function reasons(

@@ -18,7 +18,7 @@ import { isViewOf } from '../edits/view-name.ts'
 import { wantedTree } from '../edits/wanted.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
-import { currentDirectory, currentRelease } from '../home/releases.ts'
+import { currentRelease } from '../home/releases.ts'
 import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
 import { holds, liveLeases } from '../surfaces/lease.ts'
 import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
@@ -27,6 +27,7 @@ import { insistOnFreeRoot, isDirectory, rootOf, type User } from '../surfaces/ro
 import type { Settled } from '../surfaces/settle.ts'
 import { type Shown, showTree } from '../surfaces/show.ts'
 import { skillsOf } from '../surfaces/skills.ts'
+import { wantedReleases } from '../surfaces/wanted.ts'
 import type { MachineContext } from './machine.ts'
 import { settle } from './settle.ts'
 
@@ -271,7 +272,7 @@ export interface ExportStatus {
 export async function listSurfaces({ layout, now }: MachineContext): Promise<SurfaceStatus[]> {
   const surfaces = surfacesOf(await requireConfig(layout))
   const leases = liveLeases(layout, now())
-  const current = currentDirectory(layout)
+  const wanted = await wantedReleases(layout, now())
   return Promise.all(
     surfaces.map(async (surface) => {
       const read = await readLedger(layout, surface.name).catch(errorItself)
@@ -280,10 +281,7 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
         surface,
         shows: pointerOf(layout, surface.name),
         since: shows?.since,
-        isCurrent:
-          shows !== undefined &&
-          current !== undefined &&
-          isViewOf(shows.release, await wantedTree(layout, surface.name, current)),
+        isCurrent: await isWanted(layout, surface.name, shows?.release, wanted(surface.name)),
         entries: entries.size,
         shadowed,
         waitsSince,
@@ -293,6 +291,15 @@ export async function listSurfaces({ layout, now }: MachineContext): Promise<Sur
       }
     }),
   )
+}
+
+async function isWanted(
+  layout: Layout,
+  surface: string,
+  shown: string | undefined,
+  release: string | undefined,
+): Promise<boolean> {
+  return release !== undefined && isViewOf(shown, await wantedTree(layout, surface, release))
 }
 
 function errorItself(error: unknown): SkillsctlError {

@@ -100,7 +100,8 @@ export async function switchByFetching(
   })
 }
 
-function overtaken({ layout }: Machine): SkillsctlError {
+/** Of a plan that was dropped. */
+export function overtaken({ layout }: Machine): SkillsctlError {
   return new SkillsctlError('refused', 'another command changed what runs here meanwhile', {
     subject: layout.root,
     hint: 'look at skillsctl status, and run this again if it is still needed',

@@ -6,6 +6,7 @@ import { createHome } from '../home/layout.ts'
 import { currentRelease } from '../home/releases.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { entryOfRelease, type SwitchReport, switchByFetching } from './switch-release.ts'
+import { endTrialIfOver } from './trial-over.ts'
 
 export interface VerifyReport {
   readonly version: string
@@ -21,6 +22,7 @@ export async function verify(
   { repair = false }: { repair?: boolean } = {},
 ): Promise<VerifyReport> {
   const step = steps('verify', context.emit, context.clock)
+  await endTrialIfOver(context)
   const machine = await openMachine(context)
   const installed = currentRelease(machine.layout)
   if (installed === undefined) {

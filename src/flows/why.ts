@@ -5,6 +5,7 @@ import { SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { originOf } from '../core/origin.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
+import { type Trial, trialInForce } from '../core/trial.ts'
 import { type Snapshot, type SurfaceSnapshot, takeSnapshot } from '../doctor/snapshot.ts'
 import { releaseIn } from '../edits/tree-name.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
@@ -22,6 +23,8 @@ export interface WhyReport {
   readonly place: string
   readonly channel: string
   readonly pinned: boolean
+  /** A draft that is tried here, and the channel that is followed after it. */
+  readonly trial: (Trial & { readonly after: string }) | undefined
   /** Of what `current` names. */
   readonly current: Active | undefined
   readonly surfaces: readonly WhyOnSurface[]
@@ -71,7 +74,8 @@ export async function why(
   wanted: string,
   { host, git }: WhyOptions,
 ): Promise<WhyReport> {
-  const { layout, config, state } = await openMachine(context)
+  const { layout, config, state, channel } = await openMachine(context)
+  const trial = trialInForce(state.trial, context.now())
   const unasked = { machineId: undefined, hooks: new Map() }
   const snapshot = await takeSnapshot({ layout, config, state, now: context.now(), host, ...unasked })
   const { current } = snapshot
@@ -80,13 +84,14 @@ export async function why(
   const place = find(wanted, [...inCurrent.keys(), ...onSurfaces])
   if (place === undefined) throw nowhere(snapshot, wanted, [...inCurrent.keys(), ...onSurfaces])
   const entry = inCurrent.get(place)
-  const sources = { head: await knownHead(trustCache(layout), parseChannel(config.channel)), git }
+  const sources = { head: await knownHead(trustCache(layout), channel), git }
   const surfaces: WhyOnSurface[] = []
   for (const surfaceSnapshot of snapshot.surfaces)
     surfaces.push(await onSurface(snapshot, surfaceSnapshot, place, sources))
   return {
     place,
-    channel: config.channel,
+    channel: channel.name,
+    trial: trial && { ...trial, after: config.channel },
     pinned: state.pin !== undefined,
     current: current && entry && (await active(current, entry, editsIn(snapshot, current, entry), sources)),
     surfaces,

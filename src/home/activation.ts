@@ -3,6 +3,7 @@ import { lstat, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
+import { describeTrial } from '../core/trial.ts'
 import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
 import { onDisk, unlessAbsent } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
@@ -17,11 +18,19 @@ export interface Situation {
   readonly current: string | undefined
   readonly pin: string | undefined
   readonly channel: string | undefined
+  /** What is tried in the place of the channel, and until when. */
+  readonly trial: string | undefined
 }
 
 export async function readSituation(layout: Layout): Promise<Situation> {
   const [state, config] = await Promise.all([readState(layout), readConfig(layout)])
-  return { current: currentDirectory(layout), pin: state.pin?.manifest, channel: config?.channel }
+  const { pin, trial } = state
+  return {
+    current: currentDirectory(layout),
+    pin: pin?.manifest,
+    channel: config?.channel,
+    trial: trial && describeTrial(trial),
+  }
 }
 
 /**
@@ -35,7 +44,8 @@ export async function inSituation<T>(
 ): Promise<T | 'dropped'> {
   return withLock(layout.lock, async () => {
     const now = await readSituation(layout)
-    const same = now.current === planned.current && now.pin === planned.pin && now.channel === planned.channel
+    const { current, pin, channel, trial } = planned
+    const same = now.current === current && now.pin === pin && now.channel === channel && now.trial === trial
     return same ? change() : 'dropped'
   })
 }

@@ -10,6 +10,7 @@ import {
   SHA256_HEX,
   string,
 } from '../core/parse.ts'
+import { parseTrial, type Trial } from '../core/trial.ts'
 import { parseVersion } from '../core/version.ts'
 import { readIfThere, writeFileAtomic } from '../disk/atomic-file.ts'
 import type { Layout } from './layout.ts'
@@ -36,6 +37,8 @@ const FORMAT = 'skillsctl-state/1'
 export interface MachineState {
   /** Hold this release whatever the channel says. */
   readonly pin?: ReleaseName | undefined
+  /** A draft that is followed, or shown on some surfaces, until its time is over. */
+  readonly trial?: Trial | undefined
   /** The channel's head as last verified. */
   readonly head?: ReleaseName | undefined
   /** When the store last gave a verified answer. */
@@ -95,6 +98,7 @@ function parseState(fields: Fields): MachineState {
   return {
     ...fields,
     pin: field('pin', parseName),
+    trial: field('trial', parseTrial),
     head: field('head', parseName),
     checkedAt: field('checkedAt', instant),
     rootCheckedAt: field('rootCheckedAt', instant),

@@ -32,13 +32,16 @@ export async function tidyHome(
   await sweepStaging(layout)
   const [activations, state] = await Promise.all([readHistory(layout), readState(layout)])
   const current = currentDirectory(layout)
+  const { pin, trial } = state
+  // What a trial shows, or goes back to without asking anybody.
+  const chosen = [pin, trial?.before, trial?.release].map((name) => name?.manifest)
   const installed = listNames(layout)
   const runs = lastRuns(activations)
   const releases = installed.map(({ directory, manifest }) => ({
     directory,
     size: recordedSize(layout, directory),
     lastUsed: runs.get(directory) ?? 0,
-    held: directory === current || manifest === state.pin?.manifest || read.has(directory),
+    held: directory === current || chosen.includes(manifest) || read.has(directory),
   }))
   const running = installed.find(({ directory }) => directory === current)?.manifest
   const previous = (await ranHere(layout)).filter(({ manifest }) => manifest !== running).reverse()

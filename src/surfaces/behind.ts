@@ -4,12 +4,12 @@ import { formatAge } from '../core/freshness.ts'
 import type { Surface } from '../core/surface.ts'
 import { whatItAwaits } from '../core/waiting.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory } from '../home/releases.ts'
 import { sessionsOn } from './lease.ts'
 import { readLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
 import { isDirectory } from './root.ts'
 import { isSettled } from './settled.ts'
+import { wantedReleases } from './wanted.ts'
 
 /** @param now milliseconds since the epoch */
 export async function surfacesBehind(
@@ -30,7 +30,7 @@ async function lineFor(layout: Layout, surface: Surface, now: number): Promise<s
   try {
     if (root !== undefined && !isDirectory(root))
       return `${name} shows nothing, its root is gone: see skillsctl doctor`
-    if (await isSettled(layout, surface, currentDirectory(layout))) return undefined
+    if (await isSettled(layout, surface, (await wantedReleases(layout, now))(name))) return undefined
     const { waitsSince } = await readLedger(layout, name)
     const shows = pointerOf(layout, name) ?? 'nothing'
     if (surface.switch === 'now' || waitsSince === undefined)

@@ -10,7 +10,7 @@ import { readEdits } from '../edits/record.ts'
 import { releaseTree, type Tree } from '../edits/tree.ts'
 import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { Layout } from '../home/layout.ts'
-import { currentDirectory, type Installed, readInstalled } from '../home/releases.ts'
+import { type Installed, readInstalled } from '../home/releases.ts'
 import { sessionsOn } from './lease.ts'
 import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
@@ -18,6 +18,7 @@ import { foundLedger } from './rebuild-ledger.ts'
 import { isShown } from './settled.ts'
 import { type Shown, showTree } from './show.ts'
 import { createSurfaceDirectories } from './surface-directories.ts'
+import { wantedReleases } from './wanted.ts'
 
 /**
  * When it is looked at: `pull`, whenever a release was looked for; `session`, when one begins or has ended; `asked`, when
@@ -51,21 +52,22 @@ export async function settleSurfaces(
   now: number,
   spoiled: ReadonlySet<string> = new Set(),
 ): Promise<Settled[]> {
-  const release = currentDirectory(layout)
-  if (release === undefined || surfaces.length === 0) return []
+  if (surfaces.length === 0) return []
+  const wanted = await wantedReleases(layout, now)
   createSurfaceDirectories(layout)
   const { overlays } = await readEdits(layout)
   const settled: Settled[] = []
   for (const { root, ...surface } of surfaces) {
-    if (root === undefined) continue
-    const wanted = { release, overlays: overlaysFor(overlays, surface.name), spoiled }
-    settled.push(await settle(layout, { ...surface, root }, wanted, moment, now))
+    const release = wanted(surface.name)
+    if (root === undefined || release === undefined) continue
+    const goal = { release, overlays: overlaysFor(overlays, surface.name), spoiled }
+    settled.push(await settle(layout, { ...surface, root }, goal, moment, now))
   }
   return settled
 }
 
 /** What a surface should show. */
-interface Wanted {
+interface Goal {
   /** Directory of `releases/`. */
   readonly release: string
   readonly overlays: readonly Overlay[]
@@ -75,7 +77,7 @@ interface Wanted {
 async function settle(
   layout: Layout,
   surface: Surface & { readonly root: string },
-  { release, overlays, spoiled }: Wanted,
+  { release, overlays, spoiled }: Goal,
   moment: Moment,
   now: number,
 ): Promise<Settled> {

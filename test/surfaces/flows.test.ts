@@ -28,8 +28,8 @@ const user = ({ root }: Desk, variables: Readonly<Record<string, string>> = {}) 
 const add = (desk: Desk, options: SurfaceOptions = {}, preset = 'claude-code') =>
   addSurface(desk.context, preset, options, user(desk))
 /** Whether a pull that finds nothing new would look after the surfaces. */
-const attention = async ({ layout }: Desk): Promise<boolean> =>
-  needsAttention({ layout, config: await requireConfig(layout) })
+const attention = async ({ layout, context }: Desk): Promise<boolean> =>
+  needsAttention({ ...context, config: await requireConfig(layout) })
 const LEASE = { id: 'one', surface: EVERY, since: 0 }
 const claude = ({ root }: Desk): string => join(root, '.claude')
 
@@ -395,9 +395,7 @@ describe('following what runs', () => {
     onTestFinished(() => removeTree(moved))
     const context = { ...desk.context, layout: layoutOf(moved) }
     expect(seen(claude(desk))).toEqual({ 'skills/a': 'dangling' })
-    expect(
-      await needsAttention({ layout: context.layout, config: await requireConfig(context.layout) }),
-    ).toBe(true)
+    expect(await needsAttention({ ...context, config: await requireConfig(context.layout) })).toBe(true)
     await followCurrent(context)
     expect(seen(claude(desk))['skills/a/SKILL.md']).toBe('a: x\n')
   })
