@@ -74,13 +74,20 @@ export function settledLines(surfaces: readonly Settled[]): string[] {
   return surfaces.flatMap(({ surface, outcome, from, to, shown, sessions = 0, overdue }) => {
     if (outcome === 'waits') return [`  ${surface} shows ${from} until ${whatItAwaits(sessions)}`]
     if (outcome !== 'moved') return []
-    const { changed = [], shadowed = [] } = shown ?? {}
+    const { changed = [], shadowed = [], recovered = [] } = shown ?? {}
     const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
     return [
       `  ${surface} shows ${to}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
+      ...(recovered.length === 0 ? [] : [recoveredLine(surface, `${to}`, recovered.length)]),
       ...shadowed.map((place) => `  ! ${surface}: ${place} is shadowed by something of yours`),
     ]
   })
+}
+
+/** Who was ahead, who was behind, and why. */
+function recoveredLine(surface: string, release: string, count: number): string {
+  const entries = count === 1 ? '1 entry' : `${count} entries`
+  return `  ! ${surface} was ahead with ${entries} of ${release} that this home did not know: restored from a backup? they are followed again`
 }
 
 export function switchLines({ current, previous, kept, surfaces }: SwitchReport): string[] {

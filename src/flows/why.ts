@@ -1,6 +1,6 @@
 /** `skillsctl why <skill>`: which bytes of it are active, where from, since when, and whether agents see them. */
 import type { Commit, Git } from '../archive/git.ts'
-import { type ChannelHead, parseChannel, type Release } from '../core/channel.ts'
+import type { ChannelHead, Release } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { originOf } from '../core/origin.ts'

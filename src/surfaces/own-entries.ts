@@ -80,6 +80,23 @@ export class OwnEntries {
     }
   }
 
+  /**
+   * Copies of what is wanted that no ledger knows: of a home that was restored from a backup, older than its surfaces.
+   * They are of the very bytes, so that nobody's work is in them.
+   * @returns their places
+   */
+  takeOver(release: string): string[] {
+    const places: string[] = []
+    for (const [place, entry] of this.wanted) {
+      const { kind, digest } = entry
+      if (this.state(place) !== 'taken') continue
+      if (!isOurCopy(this.root, place, { by: 'copy', kind, digest }, entry)) continue
+      this.entries.set(place, describeCopy(join(this.root, place), entry, release))
+      places.push(place)
+    }
+    return places
+  }
+
   all(): ReadonlyMap<string, OwnEntry> {
     return new Map(this.entries)
   }

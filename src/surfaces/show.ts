@@ -29,6 +29,8 @@ export interface Shown {
   readonly changed: readonly string[]
   /** Entries in whose place is something else. */
   readonly shadowed: readonly string[]
+  /** Copies of this release that were there already, though nothing here says so: this home is older than they are. */
+  readonly recovered: readonly string[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
 }
@@ -70,6 +72,7 @@ class Work {
   private readonly wasWhole: boolean
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
+  private readonly recovered: readonly string[]
   private readonly kept = new Set<string>()
   /** By staging area. */
   private readonly stages = new Map<string, string>()
@@ -92,6 +95,9 @@ class Work {
     const pointer = pointerOf(layout, surface.name)
     this.wasWhole = before.shows !== undefined && before.shows.release === pointer
     this.former = formerBy([before.shows?.release, pointer], tree?.name, before.former, now)
+    // On a surface that has shown nothing yet, equal bytes are somebody's own.
+    const hasShown = surface.by === 'copy' && before.shows !== undefined
+    this.recovered = hasShown && tree !== undefined ? this.own.takeOver(tree.name) : []
   }
 
   async run(): Promise<Shown> {
@@ -117,7 +123,8 @@ class Work {
       for (const stage of this.stages.values()) await clearStage(stage)
     }
     await this.sweep()
-    return { changed: [...this.changed], shadowed: [...this.shadowed], kept: [...this.kept] }
+    const { changed, shadowed, recovered, kept } = this
+    return { changed: [...changed], shadowed: [...shadowed], recovered, kept: [...kept] }
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */

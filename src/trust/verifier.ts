@@ -9,6 +9,7 @@ import { BadVersionError, EqualVersionError, ExpiredMetadataError } from 'tuf-js
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { SkillsctlError } from '../core/errors.ts'
 import { bounded, instant } from '../core/parse.ts'
+import { signedPart, type TimestampSigned } from './metadata.ts'
 import { PUBLIC_HEX, publicKey } from './public-key.ts'
 
 type Signed = Root | Snapshot | Targets | Timestamp
@@ -68,12 +69,30 @@ export class Verifier {
         checkExpires(checked(bytes, 'timestamp.json', update, itself).signed.expires, 'timestamp.json')
         return true
       } catch (error) {
+        if (error instanceof BadVersionError) throw this.storeIsBehind(bytes, error)
         if (!(error instanceof EqualVersionError)) throw error
         // tuf-js looks at the expiry of a known timestamp only once a snapshot follows.
         if (this.timestamp?.isExpired(this.now) === true) throw new ExpiredMetadataError('timestamp.json')
         return false
       }
     })
+  }
+
+  /** Its keys have signed it, some time ago. */
+  private storeIsBehind(bytes: Buffer, cause: Error): SkillsctlError {
+    const ours = this.timestamp
+    const { version, 'x-signed-at': signedAt } = signedPart<TimestampSigned>(bytes)
+    return new SkillsctlError(
+      'untrusted',
+      'the store is behind this machine: a stale mirror, or put back from a backup',
+      {
+        subject: 'timestamp.json',
+        expected: `version ${ours?.version}, signed at ${ours?.unrecognizedFields['x-signed-at']}, as accepted here, or a later one`,
+        found: `version ${version}, signed at ${signedAt}`,
+        hint: 'this machine keeps what it runs until the store is ahead again; ask the store itself, or tell whoever publishes',
+        cause,
+      },
+    )
   }
 
   /** @param cached bytes come from our own trust directory; they may be older than the timestamp says */

@@ -55,6 +55,8 @@ describe('a command line with a mistake', () => {
     ['update', "unknown command 'update'", 'did you mean skillsctl pull?'],
     ['deploy', "unknown command 'deploy'", 'did you mean skillsctl publish?'],
     ['xyzzy', "unknown command 'xyzzy'", 'see: skillsctl --help'],
+    ['try drafts/a --fro 2h', "unknown option '--fro'", 'did you mean --for? see: skillsctl try --help'],
+    ['try drafts/a --for long', "'long' is invalid. Give a number and a unit", 'see: skillsctl try --help'],
     ['keys rotat', "unknown command 'rotat'", 'did you mean rotate? see: skillsctl keys --help'],
     ['pull --chek', "unknown option '--chek'", 'did you mean --check? see: skillsctl pull --help'],
     ['--jsno status', "unknown option '--jsno'", 'did you mean --json?'],
