@@ -8,8 +8,7 @@ import { LengthOrHashMismatchError } from '@tufjs/models/dist/error.js'
 import { BadVersionError, EqualVersionError, ExpiredMetadataError } from 'tuf-js/dist/error.js'
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js'
 import { SkillsctlError } from '../core/errors.ts'
-import { bounded, instant } from '../core/parse.ts'
-import { signedPart, type TimestampSigned } from './metadata.ts'
+import { bounded, instant, object } from '../core/parse.ts'
 import { PUBLIC_HEX, publicKey } from './public-key.ts'
 
 type Signed = Root | Snapshot | Targets | Timestamp
@@ -69,8 +68,10 @@ export class Verifier {
         checkExpires(checked(bytes, 'timestamp.json', update, itself).signed.expires, 'timestamp.json')
         return true
       } catch (error) {
-        if (error instanceof BadVersionError) throw this.storeIsBehind(bytes, error)
-        if (!(error instanceof EqualVersionError)) throw error
+        // The one is a kind of the other.
+        const isEqual = error instanceof EqualVersionError
+        if (!isEqual && error instanceof BadVersionError) throw this.storeIsBehind(bytes, error)
+        if (!isEqual) throw error
         // tuf-js looks at the expiry of a known timestamp only once a snapshot follows.
         if (this.timestamp?.isExpired(this.now) === true) throw new ExpiredMetadataError('timestamp.json')
         return false
@@ -78,17 +79,17 @@ export class Verifier {
     })
   }
 
-  /** Its keys have signed it, some time ago. */
+  /** Its keys have signed it: before what was accepted here, or since then upon an older snapshot. */
   private storeIsBehind(bytes: Buffer, cause: Error): SkillsctlError {
-    const ours = this.timestamp
-    const { version, 'x-signed-at': signedAt } = signedPart<TimestampSigned>(bytes)
+    const subject = 'timestamp.json'
+    const ours = this.timestamp && describeTimestamp(this.timestamp.toJSON())
     return new SkillsctlError(
       'untrusted',
       'the store is behind this machine: a stale mirror, or put back from a backup',
       {
-        subject: 'timestamp.json',
-        expected: `version ${ours?.version}, signed at ${ours?.unrecognizedFields['x-signed-at']}, as accepted here, or a later one`,
-        found: `version ${version}, signed at ${signedAt}`,
+        subject,
+        expected: `${ours}, as accepted here, or later ones`,
+        found: describeTimestamp(read(bytes, subject).signed),
         hint: 'this machine keeps what it runs until the store is ahead again; ask the store itself, or tell whoever publishes',
         cause,
       },
@@ -139,6 +140,13 @@ export class Verifier {
     }
     return checked(bytes, `${role}.json`, update, itself)
   }
+}
+
+/** @param signed of metadata that was understood and verified */
+function describeTimestamp(signed: unknown): string {
+  const { version, meta, 'x-signed-at': signedAt } = object(signed, 'timestamp.json')
+  const snapshot = object(object(meta, 'timestamp.json')['snapshot.json'], 'timestamp.json')
+  return `version ${version} with snapshot ${snapshot['version']}, signed at ${signedAt}`
 }
 
 /**

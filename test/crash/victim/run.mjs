@@ -37,6 +37,8 @@ const flows = {
   },
   standby: async () => void (await skillsctl.prepareStandby(machine())),
   rollback: () => skillsctl.rollback(machine(), job.version),
+  try: () => skillsctl.tryDraft(machine(), job.draft, { for: job.length, surfaces: [] }),
+  tryStop: () => skillsctl.stopTrial(machine()),
   verify: () => skillsctl.verify(machine(), { repair: true }),
   publish: async () =>
     skillsctl.publish(await publisher(), {
