@@ -95,7 +95,7 @@ export async function addSurface(
 /** Takes away what we have made there, and nothing else. The caller holds the lock. */
 async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
   if (root === undefined || !(await canHoldOurs(layout, { ...surface, root })))
-    return { changed: [], shadowed: [], recovered: [], kept: [] }
+    return { changed: [], shadowed: [], kept: [] }
   return showTree(layout, { ...surface, root }, undefined, now)
 }
 

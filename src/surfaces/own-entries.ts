@@ -81,20 +81,23 @@ export class OwnEntries {
   }
 
   /**
-   * Copies of what is wanted that no ledger knows: of a home that was restored from a backup, older than its surfaces.
-   * They are of the very bytes, so that nobody's work is in them.
-   * @returns their places
+   * In a home that was restored from a backup, older than its surfaces, the ledger knows nothing of the copies made since.
+   * What tells is a place of ours that holds the very bytes wanted, though not as we made it; alone, equal bytes may be
+   * somebody's own.
+   * @returns the places that are ours again
    */
-  takeOver(release: string): string[] {
-    const places: string[] = []
-    for (const [place, entry] of this.wanted) {
-      const { kind, digest } = entry
-      if (this.state(place) !== 'taken') continue
-      if (!isOurCopy(this.root, place, { by: 'copy', kind, digest }, entry)) continue
-      this.entries.set(place, describeCopy(join(this.root, place), entry, release))
-      places.push(place)
-    }
-    return places
+  takeOver(release: string): readonly string[] {
+    const equal = [...this.wanted.values()].filter((entry) => this.isEqualUnknown(entry))
+    if (!equal.some(({ place }) => this.entries.has(place))) return []
+    for (const entry of equal)
+      this.entries.set(entry.place, describeCopy(join(this.root, entry.place), entry, release))
+    return equal.map(({ place }) => place)
+  }
+
+  private isEqualUnknown(entry: SurfaceEntry): boolean {
+    const { place, kind, digest } = entry
+    if (this.state(place) !== 'taken') return false
+    return isOurCopy(this.root, place, { by: 'copy', kind, digest }, entry)
   }
 
   all(): ReadonlyMap<string, OwnEntry> {

@@ -30,7 +30,7 @@ export interface Shown {
   /** Entries in whose place is something else. */
   readonly shadowed: readonly string[]
   /** Copies of this release that were there already, though nothing here says so: this home is older than they are. */
-  readonly recovered: readonly string[]
+  readonly recovered?: readonly string[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
 }
@@ -95,9 +95,8 @@ class Work {
     const pointer = pointerOf(layout, surface.name)
     this.wasWhole = before.shows !== undefined && before.shows.release === pointer
     this.former = formerBy([before.shows?.release, pointer], tree?.name, before.former, now)
-    // On a surface that has shown nothing yet, equal bytes are somebody's own.
-    const hasShown = surface.by === 'copy' && before.shows !== undefined
-    this.recovered = hasShown && tree !== undefined ? this.own.takeOver(tree.name) : []
+    const isCopied = surface.by === 'copy' && tree !== undefined
+    this.recovered = isCopied ? this.own.takeOver(tree.name) : []
   }
 
   async run(): Promise<Shown> {
@@ -124,7 +123,8 @@ class Work {
     }
     await this.sweep()
     const { changed, shadowed, recovered, kept } = this
-    return { changed: [...changed], shadowed: [...shadowed], recovered, kept: [...kept] }
+    const report = { changed: [...changed], shadowed: [...shadowed], kept: [...kept] }
+    return recovered.length === 0 ? report : { ...report, recovered }
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
