@@ -14,6 +14,7 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { SkillsctlError } from '../core/errors.ts'
 import { syncDirectory, temporaryName, writeAndSync } from './atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from './fault.ts'
 
@@ -24,7 +25,9 @@ const NEW_MODE = 0o600
 export function readNow(path: string): Buffer | undefined {
   return onDiskNow(path, () => {
     try {
-      return readFileSync(path)
+      // A pipe would keep us waiting, with the lock.
+      if (statSync(path).isFile()) return readFileSync(path)
+      throw new SkillsctlError('refused', 'this is not a file', { subject: path, hint: 'move it away' })
     } catch (error) {
       // A link that leads nowhere is something, and nothing that we could write through.
       if (errnoOf(error) === 'ENOENT' && lstatSync(path, { throwIfNoEntry: false }) === undefined)

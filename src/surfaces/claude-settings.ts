@@ -2,7 +2,7 @@
  * Settings of Claude Code that hide what lies in a person's directory, or keep their hooks from running. Files of a person
  * and of an administrator: what is odd in them is left to Claude Code, and said.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errnoOf } from '../disk/fault.ts'
 import type { Hiding } from './hiding.ts'
@@ -115,6 +115,8 @@ function jsonIn(directory: string): string[] {
 
 function fieldsOf(path: string): Readonly<Record<string, unknown>> | 'unreadable' | undefined {
   try {
+    // A pipe would keep us waiting.
+    if (!statSync(path).isFile()) return 'unreadable'
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : 'unreadable'
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Skills that a person has switched off in Codex: `[[skills.config]]` in its `config.toml`. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Hiding } from './hiding.ts'
 import type { Seen } from './scan.ts'
@@ -40,7 +40,8 @@ function unquoted(value: string | undefined): string | undefined {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    // A pipe would keep us waiting.
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : ''
   } catch {
     // Most people have none.
     return ''

@@ -11,13 +11,14 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { replaceFile } from '../../src/disk/replace-file.ts'
 import { heldHere } from '../../src/flows/follow-surfaces.ts'
 import { removeSurface } from '../../src/flows/surface.ts'
 import { findHook, installHook, removeHook } from '../../src/flows/surface-hook.ts'
 import { layoutOf } from '../../src/home/layout.ts'
+import { readClaudeSettings } from '../../src/surfaces/claude-settings.ts'
 import { hookCommand, isHookCommand } from '../../src/surfaces/hook-command.ts'
 import { ledgerNames } from '../../src/surfaces/ledger.ts'
 import { withHooks, withoutHooks } from '../../src/surfaces/settings-text.ts'
@@ -201,6 +202,20 @@ describe('a hook', () => {
         found,
       })
     expect(await home.read()).toBe(text)
+  })
+
+  test('is refused by a pipe in place of settings, instead of waiting for it with the lock', async () => {
+    const home = await withSettings()
+    await execute('mkfifo', [home.path])
+    for (const work of [installHook, removeHook, findHook])
+      await expect(work(home.context, NAME, PROGRAM)).rejects.toMatchObject({ code: 'refused' })
+    expect(
+      readClaudeSettings(dirname(home.path), {
+        user: { directory: home.user, variables: {} },
+        platform: 'linux',
+        root: home.user,
+      }).unreadable,
+    ).toEqual([home.path])
   })
 
   test('is refused by bytes that are no text, and by a link that leads nowhere', async () => {
