@@ -58,11 +58,12 @@ export function commitMessage({ machine, version, unit, why = '' }: Occasion): s
   return `${[subject, ...(body === '' ? [] : [body]), trailers.join('\n')].join('\n\n')}\n`
 }
 
-/** Control characters, and those that make a reader see another order than there is. */
-const MISLEADING = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g
+/** Control characters, those that make a reader see another order than there is, and letters that no screen shows. */
+const HIDDEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e0fff}]+/gu
 
 function oneLine(text: string): string {
-  return text.replace(MISLEADING, ' ').trim()
+  return text.replace(HIDDEN, ' ').trim()
 }
 
 function cleanLines(text: string): string[] {

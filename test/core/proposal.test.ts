@@ -56,9 +56,9 @@ describe('the commit message', () => {
       machine: 'mini\nSkillsctl-Skill: other',
       version: 'v\u001b[31m',
       unit: 'skills/a\rb\u202e',
-      why: 'x\u0007y\u001b]0;z',
+      why: 'x\u0007y\u001b]0;z\u{e0041}',
     })
-    expect(message).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+    expect(message).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u{e0041}]/u)
     expect(message.split('\n')).toHaveLength(6)
   })
 })
