@@ -75,7 +75,7 @@ function statLines(files: readonly FileDiff[]): string[] {
   const sum = (of: 'added' | 'removed'): number =>
     files.reduce((total, { lines }) => total + (lines?.[of] ?? 0), 0)
   const count = `${files.length} ${files.length === 1 ? 'file differs' : 'files differ'}`
-  return [...files.map(statLine), `${count}, ${sum('added')} lines added, ${sum('removed')} removed`]
+  return [...files.map(statLine), `${count}: +${sum('added')} -${sum('removed')}`]
 }
 
 function statLine({ path, from, change, lines }: FileDiff): string {

@@ -56,7 +56,7 @@ describe('skillsctl diff', () => {
   it('counts lines, names files, and tells by its exit when asked to', async () => {
     expect((await here('--stat')).stdout).toBe(
       `  ~ ${SKILL}  +2 -2\n  ~ ${SCRIPT}  mode\n  + skills/review/new file.md  +1 -0\n` +
-        '3 files differ, 3 lines added, 2 removed\n',
+        '3 files differ: +3 -2\n',
     )
     expect((await here('quarterback', '--name-only')).stdout).toBe(`${SKILL}\n${SCRIPT}\n`)
     expect(await here('--quiet', '--exit-code')).toEqual({ exit: 3, stdout: '', stderr: '' })
