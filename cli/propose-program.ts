@@ -6,7 +6,7 @@ export function proposeCommand(program: Command): void {
   define(
     program,
     'propose <skill>',
-    'make a commit of an edit, in a checkout of the source',
+    'make an edit a commit in a checkout',
     async () => (await import('./commands/propose.ts')).proposeEdit,
   )
     .option('--repo <checkout>', 'where the source is checked out', '.')
