@@ -26,10 +26,13 @@ const READING = 10 * 60 * 1000
 export function stagingAreaOf(root: string, folder: string): string {
   const path = join(root, folder)
   const mount = mountOf(path)
-  const beside = [root, dirname(realpathSync(path))].find(
-    (above) => mountOf(above) === mount && mayMake(above),
-  )
+  const beside = [root, besideTarget(path)].find((above) => mountOf(above) === mount && mayMake(above))
   return join(beside ?? path, NAME)
+}
+
+/** The directory in which a folder really lies: elsewhere, when it is a link. */
+function besideTarget(folder: string): string {
+  return dirname(realpathSync(folder))
 }
 
 function mayMake(directory: string): boolean {
@@ -93,5 +96,10 @@ export function hasOldStages(stagingArea: string, now: number): boolean {
 
 /** Wherever the work on any of these folders may have been done: a mount may have come or gone since. */
 export function stagingAreasOf(root: string, folders: readonly string[]): string[] {
-  return ['.', ...folders].map((folder) => join(root, folder, NAME))
+  const paths = folders.map((folder) => join(root, folder))
+  // On the disk of the root it is the staging area of somebody else.
+  const targets = paths
+    .filter((path) => existsSync(path) && mountOf(path) !== mountOf(root))
+    .map(besideTarget)
+  return [...new Set([root, ...paths, ...targets])].map((directory) => join(directory, NAME))
 }
