@@ -1,6 +1,5 @@
 /** Nothing newer is replaced by something older unless a person says so, and whoever looks is told who is ahead. */
 import { cpSync, readdirSync } from 'node:fs'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { publishLines } from '../../cli/commands/publish.ts'
@@ -109,9 +108,6 @@ test('a home of yesterday beside surfaces of today takes nothing back, and catch
   team.clock.pass(DAY)
   const { version } = await team.ship(today)
   await machine.pull()
-  const mine = join(roots.copy, 'skills/same/SKILL.md')
-  await chmod(mine, 0o644)
-  await writeFile(mine, 'same, and words of today')
 
   await removeTree(layout.root)
   cpSync(backup, layout.root, { recursive: true, verbatimSymlinks: true })
@@ -123,7 +119,7 @@ test('a home of yesterday beside surfaces of today takes nothing back, and catch
   // Offline: nobody here knows what is newer, and what is there of today stays.
   expect(await machine.pull()).toMatchObject({ outcome: 'failed' })
   await beginSession(context, { surface: 'copy', id: 'one' })
-  expect(seen(roots.copy)).toEqual({ ...today, 'skills/same/SKILL.md': 'same, and words of today' })
+  expect(seen(roots.copy)).toEqual({ ...today, 'skills/same/SKILL.md': 'same' })
 
   machine.store.lies = {}
   const report = await machine.pull()
@@ -138,9 +134,4 @@ test('a home of yesterday beside surfaces of today takes nothing back, and catch
   expect(pullLines(await machine.pull()).join('\n')).not.toContain('shadowed')
   expect(seen(roots.copy)[SKILL]).toBe('newer')
   expect(readdirSync(join(roots.copy, 'skills'))).not.toContain('b')
-  const words = readdirSync(layout.kept, { recursive: true, encoding: 'utf8' }).find((path) =>
-    path.endsWith('skills/same/SKILL.md'),
-  )
-  const kept = words === undefined ? mine : join(layout.kept, words)
-  expect(await readFile(kept, 'utf8')).toBe('same, and words of today')
 })
