@@ -49,6 +49,8 @@ export interface Ledger {
   readonly former: readonly Former[]
   /** Places that something else has taken. */
   readonly shadowed: readonly string[]
+  /** Those of them that held a copy of ours before. */
+  readonly lost?: readonly string[] | undefined
   /** Since when it waits for sessions to end. */
   readonly waitsSince?: string | undefined
   /** Of a place that no file reaches: what was last exported for it. */
@@ -125,6 +127,7 @@ export function parseLedger(text: string, path: string): Ledger {
       return { release: string(release, path), until: instant(until, path) }
     }),
     shadowed: list(fields['shadowed'], path).map((place) => string(place, path)),
+    lost: optional(fields['lost'], path, (value) => list(value, path).map((place) => string(place, path))),
     waitsSince: optional(fields['waitsSince'], path, instant),
     exported: optional(fields['exported'], path, (value) => {
       const { release, at, skills } = object(value, path)

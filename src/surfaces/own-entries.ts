@@ -84,11 +84,12 @@ export class OwnEntries {
    * In a home that was restored from a backup, older than its surfaces, the ledger knows nothing of the copies made since.
    * What tells is a place of ours that holds the very bytes wanted, though not as we made it; alone, equal bytes may be
    * somebody's own.
+   * @param lost places that were ours when the surface was moved last
    * @returns the places that are ours again
    */
-  takeOver(release: string): readonly string[] {
+  takeOver(release: string, lost: ReadonlySet<string>): readonly string[] {
     const equal = [...this.wanted.values()].filter((entry) => this.isEqualUnknown(entry))
-    if (!equal.some(({ place }) => this.entries.has(place))) return []
+    if (!equal.some(({ place }) => this.entries.has(place) || lost.has(place))) return []
     for (const entry of equal)
       this.entries.set(entry.place, describeCopy(join(this.root, entry.place), entry, release))
     return equal.map(({ place }) => place)

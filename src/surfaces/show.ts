@@ -72,6 +72,7 @@ class Work {
   private readonly wasWhole: boolean
   private readonly changed = new Set<string>()
   private readonly shadowed = new Set<string>()
+  private readonly lost: Set<string>
   private readonly recovered: readonly string[]
   private readonly kept = new Set<string>()
   /** By staging area. */
@@ -95,8 +96,9 @@ class Work {
     const pointer = pointerOf(layout, surface.name)
     this.wasWhole = before.shows !== undefined && before.shows.release === pointer
     this.former = formerBy([before.shows?.release, pointer], tree?.name, before.former, now)
+    this.lost = new Set(before.lost)
     const isCopied = surface.by === 'copy' && tree !== undefined
-    this.recovered = isCopied ? this.own.takeOver(tree.name) : []
+    this.recovered = isCopied ? this.own.takeOver(tree.name, this.lost) : []
   }
 
   async run(): Promise<Shown> {
@@ -247,6 +249,8 @@ class Work {
 
   /** To whoever has put something there. */
   private leave(place: string): void {
+    const own = this.own.get(place)
+    if (own?.by === 'copy' && own.stamps !== undefined) this.lost.add(place)
     this.own.delete(place)
     this.shadowed.add(place)
   }
@@ -296,8 +300,14 @@ class Work {
       makes: undefined,
       former,
       shadowed: [...this.shadowed],
+      lost: this.lostStill(),
       waitsSince: undefined,
     })
+  }
+
+  private lostStill(): readonly string[] | undefined {
+    const places = [...this.lost].filter((place) => this.shadowed.has(place))
+    return places.length === 0 ? undefined : places
   }
 
   /** Of a surface that is taken away nothing is left. */
