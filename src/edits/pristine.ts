@@ -5,23 +5,20 @@ import { dirname, join } from 'node:path'
 import type { Entry, FileEntry } from '../core/manifest.ts'
 import { onDisk } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
-import { type Installed, listNames } from '../home/releases.ts'
+import { Originals, readOriginal } from '../home/originals.ts'
+import type { Installed } from '../home/releases.ts'
 import { readRecord, stampOf } from '../home/stat-record.ts'
-import { readExactly, type Source } from './source.ts'
+import type { Source } from './source.ts'
 
 /** Reads files of a release as they were installed: from itself where nobody touched them, else from its neighbours. */
 export function pristine(layout: Layout, entries: readonly Entry[], roots: readonly string[]): Source {
-  const others = (): string[] => [
-    ...roots,
-    join(layout.standby, 'tree'),
-    ...listNames(layout).map(({ directory }) => join(layout.releases, directory)),
-  ]
+  const originals = new Originals(layout)
   const read = (file: FileEntry): Buffer | undefined => {
-    for (const root of others()) {
-      const content = readExactly(join(root, file.path), file)
+    for (const root of roots) {
+      const content = readOriginal(join(root, file.path), file)
       if (content !== undefined) return content
     }
-    return undefined
+    return originals.read(file)
   }
   return { entries, read }
 }

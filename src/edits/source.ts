@@ -6,6 +6,7 @@ import { isScratch } from '../core/scratch.ts'
 import { isInUnit } from '../core/unit.ts'
 import { errnoOf, onDiskNow } from '../disk/fault.ts'
 import type { Locate } from '../home/drift.ts'
+import { readOriginal } from '../home/originals.ts'
 import { integrityOf } from '../trust/digest.ts'
 
 export interface Source {
@@ -23,18 +24,7 @@ export interface Placed extends Source {
 /** @param where a directory below which they are, by their paths; or where each of them is */
 export function sourceIn(where: string | Locate, entries: readonly Entry[]): Placed {
   const locate = typeof where === 'string' ? (path: string): string => join(where, path) : where
-  return { locate, entries, read: (file) => readExactly(locate(file.path), file) }
-}
-
-/** Content of a file, if it is what this entry says. */
-export function readExactly(path: string, { integrity }: Pick<FileEntry, 'integrity'>): Buffer | undefined {
-  try {
-    const content = lstatSync(path).isFile() ? readFileSync(path) : undefined
-    return content !== undefined && integrityOf(content) === integrity ? content : undefined
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined
-    throw error
-  }
+  return { locate, entries, read: (file) => readOriginal(locate(file.path), file) }
 }
 
 /** Of some entries those in a unit. */

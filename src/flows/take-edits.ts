@@ -17,7 +17,7 @@ import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
-import { type EditedCopy, editedCopies } from '../surfaces/edited-copies.ts'
+import { type EditedEntry, editedEntries } from '../surfaces/edited-entries.ts'
 import { readLedger } from '../surfaces/ledger.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 
@@ -77,10 +77,10 @@ export async function findEdits(
     }
   }
   for (const surface of surfaces) {
-    for (const { tree, unit, before, after } of await copiesEdited(layout, surface)) {
+    for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
       const edit = { unit, ...startOf(tree, unit), before: pristine(layout, before, [tree.path]), after }
       spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
-      found.push({ where: `copies of ${surface.name}`, digest: digestOf(after.entries), edit })
+      found.push({ where: `entries of ${surface.name}`, digest: digestOf(after.entries), edit })
     }
   }
   return {
@@ -90,9 +90,9 @@ export async function findEdits(
 }
 
 /** Of a surface that cannot be looked at, whoever moves it says why. */
-async function copiesEdited(layout: Layout, surface: Rooted): Promise<EditedCopy[]> {
+async function entriesEdited(layout: Layout, surface: Rooted): Promise<EditedEntry[]> {
   try {
-    return editedCopies(layout, surface, await readLedger(layout, surface.name))
+    return editedEntries(layout, surface, await readLedger(layout, surface.name))
   } catch (error) {
     if (isError(error)) return []
     throw error

@@ -48,8 +48,8 @@ function placesByIntegrity(layout: Layout): ReadonlyMap<string, readonly string[
   return places
 }
 
-/** What cannot be read is as good as not there: there are other places. */
-function readOriginal(path: string, { size, integrity }: FileEntry): Buffer | undefined {
+/** Content of a file, if it is what this entry says. What cannot be read is as good as not there: there are other places. */
+export function readOriginal(path: string, { size, integrity }: FileEntry): Buffer | undefined {
   try {
     const info = lstatSync(path, { throwIfNoEntry: false })
     if (info?.isFile() !== true || info.size !== size) return undefined

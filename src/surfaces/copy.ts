@@ -3,14 +3,18 @@
  * rename: a reader sees the old one, the new one or, between two renames, nothing.
  */
 import { type BigIntStats, lstatSync, readFileSync } from 'node:fs'
-import { chmod, constants, copyFile, rename, symlink } from 'node:fs/promises'
+import { chmod, constants, copyFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { SkillsctlError } from '../core/errors.ts'
+import type { FileEntry } from '../core/manifest.ts'
 import type { SurfaceEntry } from '../core/surface.ts'
 import { makePath } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, onDiskNow } from '../disk/fault.ts'
+import { errnoOf, onDisk, onDiskNow, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Tree } from '../edits/tree.ts'
 import { type Drift, driftIn } from '../home/drift.ts'
+import type { Layout } from '../home/layout.ts'
+import { Originals, readOriginal } from '../home/originals.ts'
 import { parseStats, recordStats, stampOf } from '../home/stat-record.ts'
 import { integrityOf } from '../trust/digest.ts'
 import type { OwnEntry } from './ledger.ts'
@@ -22,8 +26,12 @@ export interface Copy {
   readonly own: OwnEntry
 }
 
-/** Makes a complete copy on a stage; `syncCopies` has to follow. */
+/**
+ * Makes a complete copy on a stage; `syncCopies` has to follow.
+ * @throws SkillsctlError `drift` when somebody has edited the release, and its own bytes are nowhere else
+ */
 export async function makeCopy(
+  layout: Layout,
   entry: SurfaceEntry,
   tree: Pick<Tree, 'name' | 'path'>,
   stage: string,
@@ -35,12 +43,27 @@ export async function makeCopy(
       makePath(dirname(to))
       if (file.mode === 'link') await symlink(file.target, to)
       else {
-        await copyFile(join(tree.path, file.from), to, constants.COPYFILE_FICLONE)
+        await copyReleased(layout, join(tree.path, file.from), to, { ...file, path: file.from })
         await chmod(to, file.mode === '755' ? 0o755 : 0o644)
       }
     }
     return { path, own: describeCopy(path, entry, tree.name) }
   })
+}
+
+/** What a person has edited in the release is in an overlay, or set aside: as part of the release it is shown nowhere else. */
+async function copyReleased(layout: Layout, from: string, to: string, file: FileEntry): Promise<void> {
+  await unlessAbsent(copyFile(from, to, constants.COPYFILE_FICLONE), undefined)
+  if (readOriginal(to, file) !== undefined) return
+  const content = new Originals(layout).read(file)
+  if (content === undefined) {
+    throw new SkillsctlError('drift', 'the release was edited, and its own bytes are not on this machine', {
+      subject: from,
+      hint: 'run: skillsctl pull, which fetches them',
+    })
+  }
+  await rm(to, { force: true })
+  await writeFile(to, content, { flag: 'wx' })
 }
 
 /** Waits until everything on a stage is on disk. @param entries those that were copied */

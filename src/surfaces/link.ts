@@ -1,9 +1,10 @@
 /** Entries that are links. A name that is taken is never touched: symlink(2) makes a new one or fails. */
-import { existsSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import type { Layout } from '../home/layout.ts'
+import type { OwnEntry } from './ledger.ts'
 
 /** Where a link leads, or undefined when there is none. @throws SkillsctlError `failed` */
 export function targetOf(path: string): string | undefined {
@@ -64,4 +65,15 @@ function isRenamedFrom(directory: string, path: string, target: string): boolean
 export function removeLink(path: string, target: string | undefined): void {
   if (targetOf(path) !== target || target === undefined) return
   onDiskNow(path, () => rmSync(path, { force: true }))
+}
+
+/** Many editors save by putting a new file in the place of the old one, and take a link for the file. */
+export function isReplacedLink(
+  root: string,
+  place: string,
+  { by, kind }: Pick<OwnEntry, 'by' | 'kind'>,
+): boolean {
+  const path = join(root, place)
+  if (by !== 'link' || kind !== 'file') return false
+  return onDiskNow(path, () => lstatSync(path, { throwIfNoEntry: false }))?.isFile() === true
 }

@@ -9,7 +9,7 @@ import type { Layout } from '../home/layout.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { describeCopy, driftOfCopy, isOurCopy } from './copy.ts'
 import type { Ledger, OwnEntry } from './ledger.ts'
-import { isOurLink } from './link.ts'
+import { isOurLink, isReplacedLink } from './link.ts'
 import type { Takes } from './pattern.ts'
 import { isDirectory } from './root.ts'
 
@@ -127,6 +127,14 @@ export class OwnEntries {
         ? isOurLink(this.layout, path, own.target)
         : isOurCopy(this.root, place, own, this.madeFrom(place, own))
     return isOurs ? 'ours' : 'taken'
+  }
+
+  /** Whether a file of the very bytes is in the place of our link: somebody saved it there, and it is to be shown now. */
+  isReplacedByEqual(entry: SurfaceEntry): boolean {
+    const { place, kind, digest } = entry
+    const own = this.entries.get(place)
+    if (own === undefined || kind !== 'file' || !isReplacedLink(this.root, place, own)) return false
+    return driftOfCopy(this.root, place, { by: 'copy', kind, digest }, entry).length === 0
   }
 
   /** Whether it is there as it should be: what somebody has edited in it since is not. */

@@ -151,7 +151,7 @@ class Work {
       const state = this.own.state(entry.place)
       if (state === 'taken' || (state === 'ours' && this.own.isCopyOf(entry))) continue
       const stage = this.stage(entry.place)
-      copies.set(entry.place, await makeCopy(entry, tree, stage))
+      copies.set(entry.place, await makeCopy(this.layout, entry, tree, stage))
       onStages.set(stage, [...(onStages.get(stage) ?? []), entry])
     }
     for (const [stage, entries] of onStages) await syncCopies(stage, entries)
@@ -212,10 +212,14 @@ class Work {
     this.own.delete(place)
   }
 
-  private placeLink({ place, digest }: SurfaceEntry): void {
+  private placeLink(entry: SurfaceEntry): void {
+    const { place, digest } = entry
     const path = this.pathOf(place)
     const link = this.linkTo(place)
-    if (targetOf(path) === link.target) {
+    if (this.own.isReplacedByEqual(entry)) {
+      this.own.set(place, link)
+      renewLink(this.layout, path, link.target, () => this.stage(place))
+    } else if (targetOf(path) === link.target) {
       this.own.set(place, link)
       if (this.before.entries.get(place)?.digest === digest && this.wasWhole) return
       renewLink(this.layout, path, link.target, () => this.stage(place))

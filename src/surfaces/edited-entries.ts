@@ -1,4 +1,4 @@
-/** What a person changed in the copies of a surface. */
+/** What a person changed in the entries of a surface: in copies, and in files that an editor put in the place of links. */
 import { join } from 'node:path'
 import type { Entry } from '../core/manifest.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
@@ -8,23 +8,24 @@ import { readTree, type Tree } from '../edits/tree.ts'
 import type { Layout } from '../home/layout.ts'
 import { driftOfCopy, isOurCopy } from './copy.ts'
 import type { Ledger } from './ledger.ts'
+import { isReplacedLink } from './link.ts'
 import { entriesIn } from './own-entries.ts'
 
-export interface EditedCopy {
+export interface EditedEntry {
   readonly place: string
   readonly unit: string
-  /** What the copy was made of. */
+  /** What the entry was made of. */
   readonly tree: Tree
   readonly before: readonly Entry[]
   readonly after: Placed
 }
 
 /** Reads only. What was made of a tree that is gone is kept when it is replaced. */
-export function editedCopies(
+export function editedEntries(
   layout: Layout,
   { root, folders }: Surface & { readonly root: string },
-  { entries }: Ledger,
-): EditedCopy[] {
+  { entries, shows }: Ledger,
+): EditedEntry[] {
   const trees = new Map<string, readonly [Tree, ReadonlyMap<string, SurfaceEntry>] | undefined>()
   const madeOf = (name: string): readonly [Tree, ReadonlyMap<string, SurfaceEntry>] | undefined => {
     if (!trees.has(name)) {
@@ -34,15 +35,18 @@ export function editedCopies(
     return trees.get(name)
   }
   return [...entries].flatMap(([place, own]) => {
-    const [tree, shown] = (own.by === 'copy' && own.release !== undefined && madeOf(own.release)) || []
+    const name =
+      own.by === 'copy' ? own.release : isReplacedLink(root, place, own) ? shows?.release : undefined
+    const [tree, shown] = (name !== undefined && madeOf(name)) || []
     const entry = shown?.get(place)
-    if (tree === undefined || entry?.digest !== own.digest || !isOurCopy(root, place, own, entry)) return []
+    if (tree === undefined || entry?.digest !== own.digest) return []
+    if (own.by === 'copy' && !isOurCopy(root, place, own, entry)) return []
     if (driftOfCopy(root, place, own, entry).length === 0) return []
     return [describe(root, place, tree, entry)]
   })
 }
 
-function describe(root: string, place: string, tree: Tree, entry: SurfaceEntry): EditedCopy {
+function describe(root: string, place: string, tree: Tree, entry: SurfaceEntry): EditedEntry {
   const { source, parts } = entry
   const path = join(root, place)
   const before = inUnit(tree.files, source)
