@@ -8,6 +8,7 @@ import { readIfThere, writeFileAtomic } from '../../src/disk/atomic-file.ts'
 import type { PublishReport } from '../../src/index.ts'
 import {
   type Cli,
+  checkout,
   checkoutConfig,
   defaultKeys,
   layoutFor,
@@ -127,7 +128,7 @@ interface PublishFlags extends SigningFlags {
 export async function publish(cli: Cli, _args: Args, flags: PublishFlags): Promise<Result> {
   const { publish } = await import('../../src/flows/publish.ts')
   const { Git } = await import('../../src/archive/git.ts')
-  const git = new Git((await new Git(process.cwd()).topLevel()) ?? process.cwd())
+  const git = (await checkout()) ?? new Git(process.cwd())
   const file = flags.workingTree === true ? await checkoutConfig() : await configAt(flags.commit)
   const report = await withPublisher(cli, flags, (context) =>
     publish(context, {

@@ -4,7 +4,7 @@ import { cleanAuthor } from '../core/author.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { ByteReader } from './byte-reader.ts'
-import { gitOutput } from './git-process.ts'
+import { gitOutput, runGit } from './git-process.ts'
 
 export interface Commit {
   /** Full hash. */
@@ -38,6 +38,9 @@ const ENVIRONMENT = { ...process.env, LC_ALL: 'C', GIT_NO_REPLACE_OBJECTS: '1', 
 /** The author as the commit has it, mapped or encoded in no other way: what is published is the same in every clone. */
 const DESCRIBED = ['--no-show-signature', '--encoding=UTF-8', '--format=%H%n%ct%n%an']
 
+/** Where one commit is asked for, git would take these for several, and tell of one of them. */
+const RANGE = /^\^|\.\./
+
 function describedCommit(told: string): Commit {
   const [hash = '', seconds, author = ''] = told.split('\n')
   return { hash, committedAt: formatInstant(Number(seconds) * 1000), author: cleanAuthor(author) }
@@ -54,21 +57,15 @@ export class Git {
 
   /** @throws SkillsctlError `failed` without git or outside a repository, `absent` for an unknown revision */
   async commit(revision: string): Promise<Commit> {
-    const hash = await this.try([
-      'rev-parse',
-      '--verify',
-      '--quiet',
-      '--end-of-options',
-      `${revision}^{commit}`,
-    ])
-    if (hash === undefined) {
-      await this.insideRepository()
-      throw new SkillsctlError('absent', 'there is no such commit', {
-        subject: revision,
-        hint: 'name a branch, a tag or a hash of this repository; is there a commit yet?',
-      })
-    }
-    return describedCommit(await this.text(['show', '-s', ...DESCRIBED, hash.trim()]))
+    const told = RANGE.test(revision)
+      ? ''
+      : await this.try(['show', '-s', ...DESCRIBED, '--end-of-options', `${revision}^{commit}`, '--'])
+    if (told !== undefined && told !== '') return describedCommit(told)
+    await this.insideRepository()
+    throw new SkillsctlError('absent', 'there is no such commit', {
+      subject: revision,
+      hint: 'name a branch, a tag or a hash of this repository; is there a commit yet?',
+    })
   }
 
   /** The newest commit up to this one that changed something at a path, or undefined when this clone cannot tell. */
@@ -126,8 +123,9 @@ export class Git {
    */
   async relation(commit: string, other: string): Promise<Relation> {
     if (commit === other) return 'same'
-    if ((await this.try(['cat-file', '-e', `${other}^{commit}`])) === undefined) return 'unknown'
-    if (await this.isAncestor(other, commit)) return 'descendant'
+    const contains = await this.isAncestor(other, commit)
+    if (contains === undefined) return 'unknown'
+    if (contains) return 'descendant'
     if (await this.isAncestor(commit, other)) return 'ancestor'
     return (await this.isShallow()) ? 'unknown' : 'diverged'
   }
@@ -186,6 +184,8 @@ export class Git {
   private async *lookUp(
     names: Iterable<string>,
   ): AsyncGenerator<{ name: string; answer: string; content: Buffer | undefined }> {
+    const wanted = [...names]
+    if (wanted.length === 0) return
     const child = spawn('git', ['-C', this.directory, 'cat-file', '--batch', '--buffer'], {
       env: this.environment,
       stdio: 'pipe',
@@ -195,7 +195,6 @@ export class Git {
       problem += text
     })
     const ended = new Promise((resolve) => child.on('close', resolve))
-    const wanted = [...names]
     child.stdin.on('error', () => {}) // It died: reading tells.
     child.stdin.end(wanted.map((name) => `${name}\n`).join(''))
     const reader = new ByteReader(child.stdout)
@@ -236,8 +235,11 @@ export class Git {
     })
   }
 
-  private async isAncestor(ancestor: string, commit: string): Promise<boolean> {
-    return (await this.try(['merge-base', '--is-ancestor', ancestor, commit])) !== undefined
+  /** undefined when this clone lacks one of them. */
+  private async isAncestor(ancestor: string, commit: string): Promise<boolean | undefined> {
+    const question = ['merge-base', '--is-ancestor', ancestor, commit]
+    const { exit } = await runGit(this.directory, question, { environment: this.environment })
+    return exit === 0 || (exit === 1 ? false : undefined)
   }
 
   private async text(args: readonly string[]): Promise<string> {

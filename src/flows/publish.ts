@@ -166,11 +166,19 @@ async function changesSince(
   { manifest }: PackedRelease,
 ): Promise<Changes> {
   const before = await formerManifest(store, channel, head)
-  const { commit } = manifest.source
-  const renames = head === undefined ? [] : await git.renames(head.entry.release.commit, commit)
+  const renames =
+    head !== undefined && before !== undefined && hasRemovals(before, manifest)
+      ? await git.renames(head.entry.release.commit, manifest.source.commit)
+      : []
   const changes = changesBetween(before, manifest, renames)
   if (before !== undefined && !allowRemovals && !isDraft(channel)) refuseRemovals(changes, before)
   return changes
+}
+
+/** Where nothing has gone nothing was renamed, and git need not be asked. */
+function hasRemovals(before: Manifest, after: Manifest): boolean {
+  const paths = new Set(after.files.map(({ path }) => path))
+  return before.files.some(({ path }) => !paths.has(path))
 }
 
 /** A store that lost the old manifest must not keep a new release from being published. */

@@ -79,15 +79,19 @@ async function writeAll(
   const role = files.get(channel.role)
   if (role === undefined) return
   const next = { entry, fields: fieldsOf(bytes) }
-  const metadata = metadataTexts(view, files)
-  const put = async (from: Described | undefined): Promise<void> => {
-    const bundle = await encode(metadata, from, next, git)
-    const key = catchupKey(channel, role.version, from?.entry.manifest.sha256)
-    if (bundle !== undefined) await store.put(key, bundle, { absent: true })
-  }
   const past = former === undefined ? [] : [former.entry, ...former.history]
   const known = await Promise.all(distinct(past, entry).map((each) => describe(store, channel, each)))
-  await Promise.all([put(undefined), ...known.filter((from) => from !== undefined).map(put)])
+  const steps = known.filter((from) => from !== undefined).map((from) => stepBetween(from, next))
+  const contents = git && (await readVerified(git, steps.flatMap(contentsOf)))
+  const texts = metadataTexts(view, files)
+  const put = async (bundle: Buffer | undefined, from?: ReleaseEntry): Promise<void> => {
+    const key = catchupKey(channel, role.version, from?.manifest.sha256)
+    if (bundle !== undefined) await store.put(key, bundle, { absent: true })
+  }
+  await Promise.all([
+    put(encodeFirst(texts, next)),
+    ...steps.map((step) => put(encodeStep(texts, step, contents), step.from.entry)),
+  ])
 }
 
 /** The newest releases before the new head, each at the place where it was last the head. */
@@ -127,53 +131,70 @@ function metadataTexts(
   )
 }
 
-async function encode(
-  metadata: ReadonlyMap<string, string>,
-  from: Described | undefined,
-  next: Described,
-  git: Git | undefined,
-): Promise<Buffer | undefined> {
-  const manifest = diffManifests(from?.fields, next.fields)
-  const contents = from && git && (await changedContents(git, from, next, manifest))
+/** For a machine that has nothing: the archive follows. */
+function encodeFirst(texts: ReadonlyMap<string, string>, { fields }: Described): Buffer | undefined {
+  return encodeCatchup({ metadata: texts, manifest: diffManifests(undefined, fields), files: undefined }, [])
+}
+
+function encodeStep(
+  texts: ReadonlyMap<string, string>,
+  { patch, changed }: Step,
+  contents: Contents | undefined,
+): Buffer | undefined {
+  const files = contents && changed && encodeFiles(changed, contents)
   // A machine that has something has the targets, too; they change when keys do.
-  const index = { metadata: from === undefined ? metadata : withoutTargets(metadata), manifest }
-  if (contents === undefined) return encodeCatchup({ ...index, files: undefined }, [])
-  return encodeCatchup({ ...index, files: contents.pieces }, contents.bodies)
+  const index = { metadata: withoutTargets(texts), manifest: patch, files: files?.pieces }
+  return encodeCatchup(index, files?.bodies ?? [])
 }
 
 function withoutTargets(metadata: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([...metadata].filter(([key]) => !/^metadata\/\d+\.targets\.json$/.test(key)))
 }
 
-interface Contents {
-  readonly pieces: readonly Piece[]
-  readonly bodies: readonly Buffer[]
+/** What a machine that runs `from` needs for the new head. */
+interface Step {
+  readonly from: Described
+  readonly next: Described
+  readonly patch: ManifestPatch
+  /** Each with the old copy that it resembles; undefined when it is too much. */
+  readonly changed: readonly { readonly entry: FileEntry; readonly old: FileEntry | undefined }[] | undefined
 }
 
-/** Undefined when it is too much, or when git lacks something of it. */
-async function changedContents(
-  git: Git,
-  from: Described,
-  next: Described,
-  patch: ManifestPatch,
-): Promise<Contents | undefined> {
+function stepBetween(from: Described, next: Described): Step {
+  const patch = diffManifests(from.fields, next.fields)
   const wanted = patch.changed.map(parseEntry).filter(isFile)
-  if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_CATCHUP_CONTENT) return undefined
+  if (wanted.reduce((sum, { size }) => sum + size, 0) > MOST_CATCHUP_CONTENT)
+    return { from, next, patch, changed: undefined }
   const oldOf = resembling(from, patch)
-  const pairs = wanted.map((entry) => ({ entry, old: oldOf(entry) }))
-  const read = await readVerified(
-    git,
-    pairs.flatMap(({ entry, old }) => [
-      { commit: next.entry.release.commit, entry },
-      ...(old === undefined ? [] : [{ commit: from.entry.release.commit, entry: old }]),
-    ]),
-  )
+  return { from, next, patch, changed: wanted.map((entry) => ({ entry, old: oldOf(entry) })) }
+}
+
+interface Named {
+  readonly commit: string
+  readonly entry: FileEntry
+}
+
+function contentsOf({ from, next, changed = [] }: Step): Named[] {
+  return changed.flatMap(({ entry, old }) => [
+    { commit: next.entry.release.commit, entry },
+    ...(old === undefined ? [] : [{ commit: from.entry.release.commit, entry: old }]),
+  ])
+}
+
+/** By integrity. */
+type Contents = ReadonlyMap<string, Buffer>
+
+/** Undefined when git lacks something of it. */
+function encodeFiles(
+  changed: NonNullable<Step['changed']>,
+  contents: Contents,
+): { pieces: readonly Piece[]; bodies: readonly Buffer[] } | undefined {
   const pieces: Piece[] = []
   const bodies: Buffer[] = []
-  for (const { entry, old } of pairs) {
-    const content = read.get(entry.integrity)
+  for (const { entry, old } of changed) {
+    const content = contents.get(entry.integrity)
     if (content === undefined) return undefined
-    const before = old && read.get(old.integrity)
+    const before = old && contents.get(old.integrity)
     const { body, ...taken } =
       old === undefined || before === undefined
         ? { body: encodeWhole(content) }
@@ -217,11 +238,8 @@ function isFile(entry: Entry): entry is FileEntry {
   return entry.mode !== 'link'
 }
 
-/** By integrity. Whatever git answers counts only if it is what the manifest says; a clone that fails has nothing. */
-async function readVerified(
-  git: Git,
-  files: readonly { readonly commit: string; readonly entry: FileEntry }[],
-): Promise<Map<string, Buffer>> {
+/** Whatever git answers counts only if it is what the manifest says; a clone that fails has nothing. */
+async function readVerified(git: Git, files: readonly Named[]): Promise<Contents> {
   const named = new Map(files.map(({ commit, entry }) => [`${commit}:${entry.path}`, entry]))
   const found = new Map<string, Buffer>()
   const contents = await git.contents(named.keys()).catch(nothingFrom)

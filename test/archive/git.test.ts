@@ -54,9 +54,12 @@ describe('a commit', () => {
     await clone.dispose()
   })
 
-  test.each(['nowhere', '--all', 'main:b', '', '0'.repeat(40)])('%j is absent', async (name) => {
-    await expect(git.commit(name)).rejects.toMatchObject({ code: 'absent', subject: name })
-  })
+  test.each(['nowhere', '--all', 'main:b', '', '^main', 'main~1..main', '0'.repeat(40)])(
+    '%j is absent',
+    async (name) => {
+      await expect(git.commit(name)).rejects.toMatchObject({ code: 'absent', subject: name })
+    },
+  )
 
   test('outside of a repository fails, with a hint', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'no-git-'))
