@@ -35,6 +35,8 @@ export interface Overlay {
   readonly base: EditedRelease
   readonly since: string
   readonly changedAt: string
+  /** Whether we have merged it since the person wrote it: what they wrote is in `kept/`. */
+  readonly isMerged?: boolean | undefined
   /** Set on purpose: nobody is warned. */
   readonly blessed?: { readonly why: string; readonly at: string } | undefined
   readonly waits?: Waiting | undefined
@@ -87,6 +89,7 @@ function parseOverlay(value: unknown, path: string): Overlay {
     base: parseEditedRelease(fields['base'], path),
     since: instant(fields['since'], path),
     changedAt: instant(fields['changedAt'], path),
+    isMerged: fields['isMerged'] === true ? true : undefined,
     blessed: optional(fields['blessed'], path, (blessed) => {
       const { why, at } = object(blessed, path)
       return { why: string(why, path), at: instant(at, path) }

@@ -85,18 +85,26 @@ export class Overlays {
     if (isSame(before, content.mine)) return this.change(known, content, after)
     // Meanwhile it was changed elsewhere, too: another surface, a merge.
     const { merged } = mergeUnit(before, after, content.mine)
+    if (merged !== undefined) await this.keep(base, before, after)
     if (merged !== undefined && isSame(merged, content.mine)) return
-    const kept = await this.keep(base, before, merged === undefined ? content.mine : after)
-    await this.change(known, content, merged ?? after, kept)
+    const kept = await this.keepWritten(known, content)
+    if (merged === undefined) return this.change(known, content, after, kept)
+    await this.change(known, content, merged, kept, true)
   }
 
-  private async change(known: Overlay, { base }: Content, mine: Source, kept?: string): Promise<void> {
+  private async change(
+    known: Overlay,
+    { base }: Content,
+    mine: Source,
+    kept?: string,
+    isMerged?: boolean,
+  ): Promise<void> {
     if (isSame(base, mine)) {
       this.remove(known)
       return this.outcome('ended', known, { kept })
     }
     const { name } = await storeContent(this.layout, known.unit, base, mine)
-    this.replace(known, { ...known, content: name, changedAt: this.now })
+    this.replace(known, { ...known, content: name, changedAt: this.now, isMerged })
     this.outcome('kept', known, { kept })
   }
 
@@ -134,28 +142,29 @@ export class Overlays {
     }
     const { merged, conflicts = [] } = mergeUnit(content.base, content.mine, theirs)
     if (merged === undefined) return this.wait(overlay, 'conflict', release, conflicts)
-    await this.becomeMerged(overlay, content, theirs, merged, base)
+    await this.becomeMerged(overlay, content, unit, theirs, merged, release)
   }
 
+  /** @param unit what it is called in the release */
   private async becomeMerged(
     overlay: Overlay,
     content: Content,
+    unit: string,
     theirs: Source,
     merged: Source,
-    base: EditedRelease,
+    release: Installed,
   ): Promise<void> {
-    const { unit } = overlay
-    const kept = await this.keep(overlay.base, content.base, content.mine)
+    const kept = await this.keepWritten(overlay, content)
+    const formerly = unit === overlay.unit ? undefined : overlay.unit
     if (isSame(merged, theirs)) {
       this.remove(overlay)
-      return this.outcome('ended', overlay, { kept })
+      return this.outcome('ended', { ...overlay, unit }, { kept, formerly })
     }
     const { name } = await storeContent(this.layout, unit, theirs, merged)
-    this.replace(overlay, { ...overlay, content: name, base, waits: undefined, changedAt: this.now })
-    this.outcome('merged', overlay, {
-      kept,
-      paths: changesBetween(content.mine.entries, merged.entries).map(({ path }) => path),
-    })
+    const follower = { ...overlay, unit, content: name, base: releaseOf(release), waits: undefined }
+    this.replace(overlay, { ...follower, changedAt: this.now, isMerged: true })
+    const paths = changesBetween(content.mine.entries, merged.entries).map(({ path }) => path)
+    this.outcome(formerly === undefined ? 'merged' : 'renamed', follower, { kept, paths, formerly })
   }
 
   /** @returns false when both have changed the same */
@@ -167,18 +176,18 @@ export class Overlays {
   ): Promise<boolean> {
     const { unit } = overlay
     const theirs = this.unitOf(release, to)
-    const { merged } = mergeUnit(moved(content.base, unit, to), moved(content.mine, unit, to), theirs)
-    if (merged === undefined) return false
-    const kept = await this.keep(overlay.base, content.base, content.mine)
-    const follower = { ...overlay, unit: to, base: releaseOf(release), waits: undefined, changedAt: this.now }
-    if (isSame(merged, theirs)) this.remove(overlay)
-    else
-      this.replace(overlay, {
-        ...follower,
-        content: (await storeContent(this.layout, to, theirs, merged)).name,
-      })
-    this.outcome(isSame(merged, theirs) ? 'ended' : 'renamed', follower, { kept, formerly: unit })
-    return true
+    const mine = moved(content.mine, unit, to)
+    const { merged } = mergeUnit(moved(content.base, unit, to), mine, theirs)
+    if (merged !== undefined) await this.becomeMerged(overlay, content, to, theirs, merged, release)
+    return merged !== undefined
+  }
+
+  /** What the person wrote themselves. What we have merged before is made of that, and can be given up. */
+  private async keepWritten(
+    { base, isMerged }: Overlay,
+    content: Pick<Content, 'base' | 'mine'>,
+  ): Promise<string | undefined> {
+    return isMerged === true ? undefined : this.keep(base, content.base, content.mine)
   }
 
   private wait(

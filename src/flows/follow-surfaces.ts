@@ -31,7 +31,7 @@ export async function followCurrent(
 ): Promise<Followed> {
   const { settled, edits } = await settleHere(context, moment, former)
   const kept = settled.flatMap(({ shown }) => shown?.kept ?? [])
-  const aside = edits.flatMap((edit) => edit.kept ?? [])
+  const aside = edits.flatMap(({ became, kept: at }) => (became === 'aside' ? (at ?? []) : []))
   return { settled, edits, kept: [...new Set([...kept, ...aside])], held: await heldHere(context) }
 }
 

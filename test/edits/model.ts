@@ -388,7 +388,8 @@ class Sequence {
   }
 
   private expectReachable(): void {
-    const there = new Set<string>()
+    // What has come home stays in the source, whatever this machine removes.
+    const there = new Set(this.releases.flatMap(({ files }) => Object.values(files).map(digestOf)))
     for (const root of [this.place, this.home.layout.root]) {
       for (const path of filesIn(root)) there.add(digestOf(readFileSync(join(root, path))))
     }
