@@ -83,11 +83,22 @@ export async function storeContent(
   return readContent(layout, name)
 }
 
-/** Whether it is there, every byte of what the person made. */
-function isIntact(layout: Layout, name: string): boolean {
+/** As `readContent`, with every byte of what the person made. @throws SkillsctlError `corrupt` */
+export function readIntact(layout: Layout, name: string): Content {
+  const content = readContent(layout, name)
+  const { mine } = content
+  const damaged = mine.entries.find((entry) => entry.mode !== 'link' && mine.read(entry) === undefined)
+  if (damaged === undefined) return content
+  throw new SkillsctlError('corrupt', 'a file of an edit has other bytes than the person wrote', {
+    subject: mine.locate(damaged.path),
+    hint: 'bring it back from a backup, or give the edit up: skillsctl edits drop <skill>',
+  })
+}
+
+export function isIntact(layout: Layout, name: string): boolean {
   try {
-    const { mine } = readContent(layout, name)
-    return mine.entries.every((entry) => entry.mode === 'link' || mine.read(entry) !== undefined)
+    readIntact(layout, name)
+    return true
   } catch (error) {
     if (isError(error, 'corrupt')) return false
     throw error

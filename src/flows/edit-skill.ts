@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, rename, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parsePolicies } from '../core/edit-policy.ts'
-import { type EditedRelease, parseEditedRelease } from '../core/edits.ts'
+import { type EditedRelease, type Edits, type Overlay, parseEditedRelease } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { type Entry, parseEntry } from '../core/manifest.ts'
 import { nearMisses } from '../core/near-misses.ts'
@@ -22,12 +22,13 @@ import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { entriesAt, inUnit, type Source, sourceIn } from '../edits/source.ts'
 import { overlaysFor } from '../edits/view-name.ts'
+import type { MachineConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { requireSurface, surfacesOf } from '../surfaces/definitions.ts'
 import type { Settled } from '../surfaces/settle.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Chosen, isNamed } from './edits.ts'
+import { type Chosen, filesOf, isNamed } from './edits.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { settle } from './settle.ts'
 
@@ -55,22 +56,10 @@ const FILES = 'files'
 /** Makes a writable copy of a skill as it is active. @throws SkillsctlError `absent`, `refused` without surfaces */
 export async function beginEdit(context: MachineContext, { skill, surface }: Chosen): Promise<Workcopy> {
   const { layout, config } = await openMachine(context)
-  if (surface !== undefined) requireSurface(config, surface)
-  if (surfacesOf(config).length === 0) throw noSurface()
-  const release = currentRelease(layout)
-  if (release === undefined) {
-    throw new SkillsctlError('absent', 'nothing is installed here yet', { hint: 'run: skillsctl pull' })
-  }
+  const release = insistOnShown(config, layout, surface)
   await createHome(layout)
   return withLock(layout.lock, async () => {
-    const { overlays } = await readEdits(layout)
-    const shown = overlaysFor(overlays, surface ?? '')
-    const unit = requireUnit(
-      release,
-      shown.map((one) => one.unit),
-      skill,
-    )
-    const overlay = shown.find((one) => one.unit === unit)
+    const { unit, overlay } = findUnit(release, await readEdits(layout), skill, surface)
     const directory = join(layout.editing, slugOf(unit, surface))
     if (existsSync(directory)) return { unit, surface, path: join(directory, FILES, unit), isKnown: true }
     const source =
@@ -83,6 +72,31 @@ export async function beginEdit(context: MachineContext, { skill, surface }: Cho
     )
     return { unit, surface, path: join(directory, FILES, unit), isKnown: false }
   })
+}
+
+/** @throws SkillsctlError `absent`, `refused` where no agent would see what is edited */
+function insistOnShown(config: MachineConfig, layout: Layout, surface: string | undefined): Installed {
+  const chosen = surface === undefined ? surfacesOf(config) : [requireSurface(config, surface)]
+  if (chosen.every(({ root }) => root === undefined)) throw noSurface()
+  const release = currentRelease(layout)
+  if (release !== undefined) return release
+  throw new SkillsctlError('absent', 'nothing is installed here yet', { hint: 'run: skillsctl pull' })
+}
+
+/** What a person means, and what a surface shows in its place. */
+function findUnit(
+  release: Installed,
+  { overlays }: Edits,
+  skill: string,
+  surface: string | undefined,
+): { unit: string; overlay: Overlay | undefined } {
+  const shown = overlaysFor(overlays, surface ?? '')
+  const unit = requireUnit(
+    release,
+    shown.map((one) => one.unit),
+    skill,
+  )
+  return { unit, overlay: shown.find((one) => one.unit === unit) }
 }
 
 function unitIn(layout: Layout, { directory, content }: Installed, unit: string): Source {
@@ -139,7 +153,7 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
     if (open.length === 0) throw nothingOpen(layout, chosen.skill)
     await settle(layout, config, surfacesOf(config), 'pull', now())
     const saved: SavedEdit[] = []
-    for (const { directory, unit, surface, base, before } of open) {
+    for (const { directory, unit, surface, path, base, before } of open) {
       const edits = await readEdits(layout)
       const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
       const files = join(directory, FILES)
@@ -149,15 +163,48 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
       if (current !== undefined) await overlays.follow(current)
       await writeEdits(layout, { ...edits, overlays: overlays.all() })
       await removeTree(directory)
-      saved.push({ unit, surface, path: join(files, unit), isKnown: true, outcomes: overlays.outcomes })
+      saved.push({ unit, surface, path, isKnown: true, outcomes: overlays.outcomes })
     }
     const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
     return { saved, settled }
   })
 }
 
+/**
+ * Makes what lies in a directory the person's version of a skill, as if they had edited it.
+ * @throws SkillsctlError `absent`, `refused`
+ */
+export async function saveFrom(
+  context: MachineContext,
+  { skill, surface }: Chosen,
+  directory: string,
+): Promise<SaveReport> {
+  const { layout, config, now } = await openMachine(context)
+  const release = insistOnShown(config, layout, surface)
+  await createHome(layout)
+  return withLock(layout.lock, async () => {
+    await settle(layout, config, surfacesOf(config), 'pull', now())
+    const edits = await readEdits(layout)
+    const { unit, overlay } = findUnit(release, edits, skill, surface)
+    const after = filesOf(directory, unit)
+    const before =
+      overlay === undefined ? unitIn(layout, release, unit) : readContent(layout, overlay.content).mine
+    const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
+    await overlays.take({ unit, surface, base: overlay?.base ?? releaseOf(release), before, after })
+    await overlays.follow(release)
+    await writeEdits(layout, { ...edits, overlays: overlays.all() })
+    const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
+    return {
+      saved: [{ unit, surface, path: directory, isKnown: true, outcomes: overlays.outcomes }],
+      settled,
+    }
+  })
+}
+
 interface Open extends Beginning {
   readonly directory: string
+  /** Of what is edited. */
+  readonly path: string
 }
 
 /** What is being edited. */
@@ -165,16 +212,13 @@ export function workcopies({ editing }: Layout): Open[] {
   return onDiskNow(editing, () => namesIn(editing)).map((name) => {
     const directory = join(editing, name)
     const path = join(directory, RECORD)
-    const fields = object(
-      parseJson(
-        onDiskNow(path, () => readFileSync(path, 'utf8')),
-        path,
-      ),
-      path,
-    )
+    const text = onDiskNow(path, () => readFileSync(path, 'utf8'))
+    const fields = object(parseJson(text, path), path)
+    const unit = string(fields['unit'], path)
     return {
       directory,
-      unit: string(fields['unit'], path),
+      unit,
+      path: join(directory, FILES, unit),
       surface: optional(fields['surface'], path, string),
       base: parseEditedRelease(fields['base'], path),
       before: list(fields['before'], path).map(parseEntry),
@@ -183,7 +227,8 @@ export function workcopies({ editing }: Layout): Open[] {
 }
 
 function namesIn(editing: string): string[] {
-  return existsSync(editing) ? readdirSync(editing).filter((name) => !name.startsWith('.')) : []
+  if (!existsSync(editing)) return []
+  return readdirSync(editing).filter((name) => existsSync(join(editing, name, RECORD)))
 }
 
 /** One name for each unit and surface. */

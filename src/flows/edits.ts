@@ -1,93 +1,23 @@
-/** `skillsctl edits …`: what differs from the release on this machine, and what is to become of it. */
+/** `skillsctl edits drop`, `bless` and `resolve`: what is to become of an edit. */
 import { existsSync } from 'node:fs'
 import { hasConflictMarkers } from '../core/conflict-markers.ts'
 import { parsePolicies } from '../core/edit-policy.ts'
-import { type Edits, isUnresolved, type Overlay, type Waiting } from '../core/edits.ts'
+import type { Edits, Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { formatInstant } from '../core/parse.ts'
-import { changesBetween, type EntryChange } from '../core/unit.ts'
 import { withLock } from '../disk/lock.ts'
-import { readContent } from '../edits/content.ts'
 import { type Outcome, Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { entriesAt, type Placed, sourceIn } from '../edits/source.ts'
-import { createHome } from '../home/layout.ts'
+import { createHome, type Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Settled } from '../surfaces/settle.ts'
 import { type Machine, type MachineContext, openMachine } from './machine.ts'
 import { restoreEdited } from './restore-edited.ts'
 import { settle } from './settle.ts'
-import { findEdits } from './take-edits.ts'
-
-/** One unit that differs, for all surfaces or for one. */
-export interface EditedSkill {
-  /** Path in the release. */
-  readonly unit: string
-  /** Absent for all. */
-  readonly surface: string | undefined
-  /** `new`: found just now, the next pull takes it over. `blessed`: on purpose. */
-  readonly state: 'new' | 'kept' | 'waits' | 'blessed'
-  /** Version that it was made from. */
-  readonly base: string
-  readonly changes: readonly EntryChange[]
-  readonly changedAt: string | undefined
-  readonly why: string | undefined
-  readonly waits: Waiting | undefined
-}
-
-export interface EditsReport {
-  readonly edits: readonly EditedSkill[]
-  /** Whether this machine has surfaces: without them, an update sets edits aside in `kept/`. */
-  readonly hasSurfaces: boolean
-}
-
-/** Reads only. @param full reads every file whatever its stamps say */
-export async function listEdits(context: MachineContext, full = false): Promise<EditsReport> {
-  const { layout, config } = await openMachine(context)
-  const known = await readEdits(layout)
-  const { edits } = await findEdits(layout, config, known, { full })
-  const found = edits.map(({ edit: { unit, surface, base, before, after } }): EditedSkill => {
-    const changes = changesBetween(before.entries, after.entries)
-    return {
-      unit,
-      surface,
-      state: 'new',
-      base: base.version,
-      changes,
-      changedAt: undefined,
-      why: undefined,
-      waits: undefined,
-    }
-  })
-  const isFound = (overlay: Overlay): boolean =>
-    found.some(({ unit, surface }) => unit === overlay.unit && surface === overlay.surface)
-  const overlays = known.overlays.filter((one) => !isFound(one)).map((one) => describe(context, one))
-  const isRooted = surfacesOf(config).some(({ root }) => root !== undefined)
-  return { edits: [...unique(found), ...overlays], hasSurfaces: isRooted }
-}
-
-/** The same edit may be seen through several surfaces. */
-function unique(found: readonly EditedSkill[]): EditedSkill[] {
-  return [...new Map(found.map((one) => [`${one.unit}\n${one.surface ?? ''}`, one])).values()]
-}
-
-function describe({ layout }: Pick<MachineContext, 'layout'>, overlay: Overlay): EditedSkill {
-  const { unit, surface, content, base, changedAt, blessed, waits } = overlay
-  const { base: was, mine } = readContent(layout, content)
-  return {
-    unit,
-    surface,
-    state: isUnresolved(overlay) ? 'waits' : blessed !== undefined ? 'blessed' : 'kept',
-    base: base.version,
-    changes: changesBetween(was.entries, mine.entries),
-    changedAt,
-    why: blessed?.why,
-    waits,
-  }
-}
 
 export interface EditChange {
   readonly unit: string
@@ -146,22 +76,26 @@ export async function resolveEdit(
   })
 }
 
-/** @throws SkillsctlError `absent`, `refused` */
-export function mergedIn(directory: string, { unit }: Pick<Overlay, 'unit'>): Placed {
+/** What a person has put into a directory, or a file, to be a unit. @throws SkillsctlError `absent` */
+export function filesOf(directory: string, unit: string): Placed {
   const locate = (path: string): string => `${directory}${path.slice(unit.length)}`
   const source = sourceIn(locate, existsSync(directory) ? entriesAt(directory, unit, []) : [])
-  if (source.entries.length === 0) {
-    throw new SkillsctlError('absent', 'nothing is there', {
-      subject: directory,
-      expected: `the files of ${unit}`,
-    })
-  }
+  if (source.entries.length > 0) return source
+  throw new SkillsctlError('absent', 'nothing is there', {
+    subject: directory,
+    expected: `the files of ${unit}`,
+  })
+}
+
+/** @throws SkillsctlError `absent`, `refused` */
+export function mergedIn(directory: string, { unit }: Pick<Overlay, 'unit'>): Placed {
+  const source = filesOf(directory, unit)
   const unfinished = source.entries.find(
     (entry) => entry.mode !== 'link' && hasConflictMarkers(source.read(entry) ?? Buffer.alloc(0)),
   )
   if (unfinished === undefined) return source
   throw new SkillsctlError('refused', 'conflict markers never reach a live skill', {
-    subject: locate(unfinished.path),
+    subject: source.locate(unfinished.path),
     hint: 'finish the merge there, then run this again',
   })
 }
@@ -176,8 +110,10 @@ async function changeEdit(
   const { layout, config, now } = machine
   await createHome(layout)
   const changed = await withLock(layout.lock, async () => {
-    await settle(layout, config, surfacesOf(config), 'pull', now())
+    const isShown = surfacesOf(config).some(({ root }) => root !== undefined)
+    if (isShown) await settle(layout, config, surfacesOf(config), 'pull', now())
     const edits = await readEdits(layout)
+    if (!isShown && edits.overlays.length === 0) throw notShown(layout)
     const overlay = requireOverlay(edits, chosen)
     const release = currentRelease(layout)
     if (release === undefined) {
@@ -190,6 +126,17 @@ async function changeEdit(
     return { unit: overlay.unit, surface: overlay.surface, outcomes: overlays.outcomes, settled }
   })
   return { ...changed, settled: [...changed.settled, ...(await restored(machine))] }
+}
+
+function notShown({ kept }: Layout): SkillsctlError {
+  return new SkillsctlError(
+    'refused',
+    "no agent is shown this release, so that its edits are nobody else's",
+    {
+      subject: kept,
+      hint: 'an update sets them aside there; skillsctl verify --repair does it now',
+    },
+  )
 }
 
 /** What a surface without the edit shows is the release: it may be edited still. */

@@ -33,12 +33,16 @@ export interface TakenEdits {
 export interface Found {
   /** Of `Edits.taken`. */
   readonly where: string
+  /** Surface whose entry was edited, and not what the entry was made of. */
+  readonly foundOn?: string
   readonly digest: string
   readonly edit: Edit
 }
 
 export interface FoundEdits {
   readonly edits: readonly Found[]
+  /** Units of which nothing is left: nobody wrote anything, and they come back. */
+  readonly gone: readonly Edit[]
   readonly spoiled: ReadonlySet<string>
 }
 
@@ -65,26 +69,32 @@ export async function findEdits(
     ...(current === undefined ? [] : [current]),
   ])
   const found: Found[] = []
+  const gone: Edit[] = []
   const spoiled = new Set<string>()
   for (const name of names) {
     const tree = readTree(layout, name)
     if (tree === undefined) continue
     for (const unit of editedUnits(layout, tree, { full })) {
-      // Nobody wrote anything: a view is made anew, a release is restored.
-      if (unit.after.length > 0)
-        found.push({ where: name, digest: unit.digest, edit: editIn(layout, tree, unit) })
-      else if (isView(name)) spoiled.add(name)
+      const edit = editIn(layout, tree, unit)
+      if (unit.after.length > 0) found.push({ where: name, digest: unit.digest, edit })
+      else {
+        // A view is made anew, a release is restored.
+        gone.push(edit)
+        if (isView(name)) spoiled.add(name)
+      }
     }
   }
   for (const surface of surfaces) {
     for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
       const edit = { unit, ...startOf(tree, unit), before: pristine(layout, before, [tree.path]), after }
       spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
-      found.push({ where: `entries of ${surface.name}`, digest: digestOf(after.entries), edit })
+      const where = `entries of ${surface.name}`
+      found.push({ where, foundOn: surface.name, digest: digestOf(after.entries), edit })
     }
   }
   return {
     edits: found.filter(({ where, digest, edit }) => taken.get(where)?.get(edit.unit) !== digest),
+    gone,
     spoiled,
   }
 }
