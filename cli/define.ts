@@ -1,6 +1,6 @@
 /** How a command is declared: its arguments, the flags that several share, and what runs when it is called. */
 import { setImmediate } from 'node:timers/promises'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
 import { announceSwitch } from './announce.ts'
 import type { Cli } from './context.ts'
 import { EXIT } from './exit.ts'
@@ -23,9 +23,10 @@ export function define<F extends object>(
   nameAndArguments: string,
   description: string,
   load: () => Promise<Action<F>>,
+  options: CommandOptions = {},
 ): Command {
   const [name = '', ...args] = nameAndArguments.split(' ')
-  const command = parent.command(name).description(description).exitOverride()
+  const command = parent.command(name, options).description(description).exitOverride()
   for (const argument of args) command.argument(argument)
   command.configureHelp({ showGlobalOptions: true })
   return command.action(async (...given: unknown[]) => {

@@ -1,6 +1,7 @@
 /** The command line: every command with its arguments, flags and examples. What they do is loaded when used. */
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
+import { editsCommands } from './edits-program.ts'
 import { keysCommands } from './keys-program.ts'
 import { proposeCommand } from './propose-program.ts'
 import { runCommands } from './run-program.ts'
@@ -135,6 +136,7 @@ function machineCommands(program: Command): void {
     .option('--repair', 'set local edits aside and restore the release')
     .addHelpText('after', examples('skillsctl verify', 'skillsctl verify --repair'))
   diffCommand(program)
+  editsCommands(program)
   const health = () => import('./commands/doctor.ts')
   define(
     program,

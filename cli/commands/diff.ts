@@ -21,7 +21,7 @@ export async function diff(cli: Cli, what: readonly string[], flags: DiffFlags):
   const report = await diff(machineContext(cli), request)
   const differs = report.files.length > 0
   return {
-    data: { ...report, files: report.files.map((file) => fileData(file, flags)) },
+    data: { ...report, files: report.files.map((file) => fileData(file, flags.stat)) },
     ...printed(report, flags),
     exit: differs && flags.exitCode === true ? EXIT.pending : EXIT.done,
   }
@@ -44,22 +44,25 @@ function unclear(message: string, expected: string): SkillsctlError {
   return new SkillsctlError('usage', message, { expected, hint: 'see: skillsctl diff --help' })
 }
 
-function fileData({ lines, ...file }: FileDiff, { stat }: DiffFlags): object {
+/** @param stat leaves the lines out */
+export function fileData({ lines, ...file }: FileDiff, stat = false): object {
   if (lines === undefined) return file
   const { added, removed, diff } = lines
   const text = diff.map((line) => `${decoded(line)}\n`).join('')
-  return { ...file, added, removed, ...(stat === true ? {} : { diff: text }) }
+  return { ...file, added, removed, ...(stat ? {} : { diff: text }) }
 }
 
 function printed({ files }: DiffReport, { stat, nameOnly }: DiffFlags): Pick<Result, 'text' | 'raw'> {
   if (nameOnly === true) return { text: files.map(({ path }) => visible(path)) }
   if (stat === true) return { text: statLines(files) }
   const lines = files.flatMap((file) => file.lines?.diff ?? [])
+  return { text: diffText(files), raw: Buffer.from(lines.map(({ text }) => `${text}\n`).join(''), 'latin1') }
+}
+
+/** A diff as a person reads it. */
+export function diffText(files: readonly FileDiff[]): string[] {
   const paint = hasColours(process.stdout) ? painted : (_: DiffLine, text: string) => text
-  return {
-    text: lines.map((line) => paint(line, shown(line))),
-    raw: Buffer.from(lines.map(({ text }) => `${text}\n`).join(''), 'latin1'),
-  }
+  return files.flatMap(({ lines }) => (lines?.diff ?? []).map((line) => paint(line, shown(line))))
 }
 
 const SIGNS: Readonly<Record<FileDiff['change'], string>> = {
