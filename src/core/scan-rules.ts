@@ -39,8 +39,8 @@ export interface ScanRules {
   readonly follows: { readonly directories: boolean; readonly files: boolean }
   /** One SKILL.md that is reached twice counts once. */
   readonly countsOnce: boolean
-  /** Of two skills of one name: the stronger only, or both. */
-  readonly equalNames: 'stronger' | 'both'
+  /** Of two skills of one name: that of the stronger place only, both, or whichever it happens to read last. */
+  readonly equalNames: 'stronger' | 'both' | 'either'
   /** What a skill is called by. */
   readonly name: 'directory' | 'head'
   /** Without which of these it leaves a skill out. */
@@ -206,6 +206,8 @@ export const SCAN_RULES: readonly ScanRules[] = [
     // But not in its own root, where no entry of ours begins with a dot.
     skipsDotNames: false,
     countsOnce: false,
+    // It reads all of them at once, and keeps what comes last: seen to differ from start to start.
+    equalNames: 'either',
     ignoresEmpty: false,
     // Of heads that are no YAML it reads some all the same.
     unverified: ['required fields'],

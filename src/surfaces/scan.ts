@@ -59,14 +59,15 @@ function resolve(rules: ScanRules, found: readonly Seen[]): Seen[] {
     files.set(one.file, one)
     const stronger = names.get(one.name)
     if (stronger === undefined) names.set(one.name, one)
-    if (stronger === undefined || rules.equalNames === 'both' || isTie(one, stronger)) return one
+    if (stronger === undefined || rules.equalNames === 'both' || isTie(rules, one, stronger)) return one
     return { ...one, leftOut: { reason: 'the same name', by: stronger, fact: 'equal names' as const } }
   })
 }
 
-/** Two skills of one name in one place: which of them an agent takes is up to the disk. */
-export function isTie(one: Seen, other: Seen): boolean {
-  return one.place === other.place && one.name === other.name && one.file !== other.file
+/** Two skills of one name, of which an agent takes one, and nobody knows which: in one place it is up to the disk. */
+export function isTie({ equalNames }: ScanRules, one: Seen, other: Seen): boolean {
+  if (equalNames === 'both' || one.name !== other.name || one.file === other.file) return false
+  return equalNames === 'either' || one.place === other.place
 }
 
 /** A directory, by the way on which it was reached: each as the kernel sees it, from the place on. */

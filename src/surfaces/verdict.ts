@@ -137,7 +137,7 @@ function judgeBy({ scan, silencedBy, hides }: Reader, { by }: Surface, place: st
   )
   if (twin === undefined) return hidden(plain, hides(found))
   const fact = twin.file === found.file ? 'double entries' : 'equal names'
-  const isKnown = isVerified(fact) && !(rules.equalNames === 'stronger' && isTie(found, twin))
+  const isKnown = isVerified(fact) && !isTie(rules, found, twin)
   return { ...plain, is: 'duplicated', by: twin.path, isVerified: isKnown }
 }
 

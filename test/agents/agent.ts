@@ -15,6 +15,8 @@ export interface Agent {
   readonly places: readonly Fixture[]
   /** Whether entries are links is nothing to these. */
   readonly settings: readonly Fixture[]
+  /** Of which it lists one, and nobody knows which. */
+  readonly ties: readonly Fixture[]
 }
 
 /** One start. @returns all that its model was shown meanwhile */

@@ -16,6 +16,7 @@ export const CODEX: Agent = {
   shipped: SHIPPED,
   places: PLACES,
   settings: SETTINGS,
+  ties: [],
   skillsOf: async (api, user) => {
     await useStandIn(user, api.url)
     const shown = await shownBy('Codex', api, [PROGRAM.path, 'exec', '--skip-git-repo-check', 'hike'], {

@@ -1,7 +1,7 @@
 /** Gemini CLI from the registry, as one user starts it. */
 import { dirname } from 'node:path'
 import { type Agent, shownBy } from './agent.ts'
-import { PLACES, SETTINGS, SHIPPED } from './fixtures/gemini-cli.ts'
+import { PLACES, SETTINGS, SHIPPED, TIES } from './fixtures/gemini-cli.ts'
 import { availableSkillsIn } from './listing.ts'
 import { GEMINI } from './model-api.ts'
 import { programOf } from './registry.ts'
@@ -20,6 +20,7 @@ export const GEMINI_CLI: Agent = {
   shipped: SHIPPED,
   places: PLACES,
   settings: SETTINGS,
+  ties: TIES,
   skillsOf: async (api, user) => {
     await user.write({ [DEFAULTS]: '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }' })
     const command = [process.execPath, PROGRAM.path, ...MODEL, '--skip-trust', '-p', 'hike'] as const

@@ -1,6 +1,6 @@
 /** OpenCode from the registry, as one user starts it. */
 import { type Agent, shownBy } from './agent.ts'
-import { PLACES, SETTINGS, SHIPPED } from './fixtures/opencode.ts'
+import { PLACES, SETTINGS, SHIPPED, TIES } from './fixtures/opencode.ts'
 import { availableSkillsIn } from './listing.ts'
 import { CHAT_COMPLETIONS } from './model-api.ts'
 import { programOf } from './registry.ts'
@@ -14,6 +14,7 @@ export const OPENCODE: Agent = {
   shipped: SHIPPED,
   places: PLACES,
   settings: SETTINGS,
+  ties: TIES,
   skillsOf: async (api, user) => {
     const shown = await shownBy('OpenCode', api, [PROGRAM.path, 'run', 'hike'], {
       cwd: user.project,

@@ -48,13 +48,27 @@ describe.each([CODEX, GEMINI_CLI, OPENCODE])('$name $version', (agent) => {
     ...[...agent.places, ...agent.settings].map((fixture) => ({ ...fixture, way: 'link' })),
     ...agent.places.map((fixture) => ({ ...fixture, way: 'copy' })),
   ]
+  const joinWith = (user: TestUser, { preset = 'agents', only = USUAL, way }: Fixture & { way: string }) =>
+    user.join(site, [preset, `--${way}`, ...only.flatMap((name) => ['--only', name])])
+
   it.each(cases)('lists what doctor says, with $name ($way)', (fixture) =>
     withUser(fixture, async (user) => {
-      const { preset = 'agents', only = USUAL, lists, way } = fixture
-      await user.join(site, [preset, `--${way}`, ...only.flatMap((name) => ['--only', name])])
+      const { only = USUAL, lists } = fixture
+      await joinWith(user, fixture)
       const lines = await listedFor(user)
       expect(lines).toEqual([...lists].sort())
       expect(await doctorSays(user)).toEqual(agentShows(placesOf(only), agent.shipped, lines))
+    }),
+  )
+
+  const ties = agent.ties.map((fixture) => ({ ...fixture, way: 'link' }))
+  it.each(ties)('lists one of two, and doctor does not say which, with $name', (fixture) =>
+    withUser(fixture, async (user) => {
+      await joinWith(user, fixture)
+      const lines = await listedFor(user)
+      expect(lines).toHaveLength(1)
+      expect(fixture.lists).toEqual(expect.arrayContaining(lines))
+      expect(await doctorSays(user)).toEqual([{ place: 'skills/quarterback', is: 'one of several' }])
     }),
   )
 

@@ -8,7 +8,7 @@ import type { TestUser } from './user.ts'
 export interface Standing {
   readonly place: string
   /** Whether it is listed, and whether once: as `doctor` has it, or as the agent does. */
-  readonly is: 'listed' | 'listed beside others' | 'not listed'
+  readonly is: 'listed' | 'listed beside others' | 'not listed' | 'one of several'
 }
 
 const STANDING: Readonly<Record<string, Standing['is']>> = {
@@ -32,7 +32,9 @@ export async function doctorSays(user: TestUser): Promise<Standing[]> {
     const is = STANDING[string(fields['is'], 'is')]
     if (is === undefined)
       throw new SkillsctlError('corrupt', 'doctor knows another verdict', { subject: place })
-    return [{ place, is }]
+    // Not verified: of several, the agent may list this one only, or another one.
+    const isTie = is === 'listed beside others' && fields['isVerified'] === false
+    return [{ place, is: isTie ? 'one of several' : is }]
   })
 }
 

@@ -655,8 +655,9 @@ const TOLD: Case[] = [
     state: 'a skill of the same name in the other folder of OpenCode',
     presets: ['agents'],
     breaks: ({ write }) => write('.config/opencode/skill/mine/SKILL.md', head('plan')),
-    says: '! agents: skills/plan: shadowed to OpenCode by USER/.config/opencode/skill/mine',
-    left: /rename or remove the other one/,
+    says: '- agents: skills/plan: duplicated to OpenCode with USER/.config/opencode/skill/mine (not verified)',
+    left: /leave it out of one of the two/,
+    isNote: true,
   },
   {
     state: 'a copy of the person beside ours, of which an agent takes one',
