@@ -129,5 +129,5 @@ export function serializeEdits({ taken, ...edits }: Edits): string {
 
 /** Whether anybody has to be told of it again and again. */
 export function isUnresolved({ waits, blessed }: Overlay): boolean {
-  return waits !== undefined && (blessed === undefined || waits.because === 'conflict')
+  return waits !== undefined && blessed === undefined
 }
