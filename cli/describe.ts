@@ -2,6 +2,7 @@
 import { formatAge } from '../src/core/freshness.ts'
 import { describeTrial } from '../src/core/trial.ts'
 import { whatItAwaits } from '../src/core/waiting.ts'
+import type { Outcome } from '../src/edits/overlays.ts'
 import type {
   Changes,
   PublishReport,
@@ -9,8 +10,10 @@ import type {
   ReleaseEntry,
   StatusReport,
   SwitchReport,
+  VerifyReport,
 } from '../src/index.ts'
 import type { Settled } from '../src/surfaces/settle.ts'
+import { outcomeLines, waitingLines } from './edit-lines.ts'
 import { formatBytes } from './output.ts'
 
 export function changeLines({ added, removed, renamed, modified, more }: Changes): string[] {
@@ -55,14 +58,21 @@ export function pullLines(report: PullReport): string[] {
   return [
     head[outcome],
     ...(changes === undefined ? [] : changeLines(changes)),
-    ...keptLines(kept),
+    ...editLines(report.edits, kept, version),
     ...settledLines(report.surfaces),
     ...trialLines(report.trial),
+    ...waitingLines(report.waiting),
   ]
 }
 
 export function trialLines(trial: PullReport['trial']): string[] {
   return trial === undefined ? [] : [`  trying ${describeTrial(trial)}, then ${trial.after} again`]
+}
+
+/** What became of edits, and where others were set aside. */
+export function editLines(edits: readonly Outcome[], kept: readonly string[], version: string): string[] {
+  const told = new Set(edits.map((edit) => edit.kept))
+  return [...outcomeLines(edits, version), ...keptLines(kept.filter((directory) => !told.has(directory)))]
 }
 
 export function keptLines(kept: readonly string[]): string[] {
@@ -90,12 +100,12 @@ function recoveredLine(surface: string, release: string, count: number): string 
   return `  ! ${surface} was ahead with ${entries} of ${release} that this home did not know: restored from a backup? they are followed again`
 }
 
-export function switchLines({ current, previous, kept, surfaces }: SwitchReport): string[] {
+export function switchLines({ current, previous, kept, surfaces, edits }: SwitchReport): string[] {
   const moved = previous !== undefined && previous.manifest !== current.manifest
   return [
     moved ? `${previous.version} → ${current.version}` : current.version,
     'pinned: updates wait until skillsctl unpin',
-    ...keptLines(kept),
+    ...editLines(edits, kept, current.version),
     ...settledLines(surfaces),
   ]
 }
@@ -105,12 +115,34 @@ export function statusLines(report: StatusReport): string[] {
   const checked =
     freshness.sinceCheck === undefined ? 'never checked' : `checked ${formatAge(freshness.sinceCheck)} ago`
   const first = `${current?.version ?? 'nothing installed'} on ${channel}`
-  if (reasons.length === 0) return [`${first}, up to date (${checked})`]
+  if (reasons.length === 0) return [`${first}, up to date (${checked})`, ...editCounts(report.edits)]
   return [
     `${first} (${checked})`,
     ...reasons.map((reason) => `  ! ${reason}`),
+    ...editCounts(report.edits),
     `  previous ${previous?.version ?? 'none'}, ${releases} on disk (${formatBytes(disk)}), home ${home}`,
   ]
+}
+
+function editCounts(edits: StatusReport['edits']): string[] {
+  if (edits === undefined) return []
+  const { kept, blessed } = edits
+  const counts = { new: edits.new, kept: kept - blessed, 'on purpose': blessed }
+  const parts = Object.entries(counts).flatMap(([word, count]) => (count === 0 ? [] : [`${count} ${word}`]))
+  return [`  edits: ${parts.join(', ')} (skillsctl edits)`]
+}
+
+export function verifyLines(report: VerifyReport): string[] {
+  const { version, files, drift, waiting, hasSurfaces, repair } = report
+  const list = drift.map(({ path, kind }) => `  ${kind} ${path}`)
+  const waits = waitingLines(waiting)
+  if (drift.length === 0) return [`${version}: all ${files} files match their manifest`, ...waits]
+  if (repair !== undefined)
+    return [`${version}: restored`, ...list, ...editLines(repair.edits, repair.kept, version), ...waits]
+  const next = hasSurfaces
+    ? 'skillsctl pull takes over what you edited, and restores the release'
+    : 'skillsctl verify --repair sets them aside and restores the release'
+  return [`${version}: ${drift.length} of ${files} files differ; ${next}`, ...list, ...waits]
 }
 
 export function releaseLines(entries: readonly ReleaseEntry[]): string[] {

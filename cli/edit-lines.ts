@@ -70,8 +70,8 @@ function isBlessed({ state }: EditedSkill): boolean {
 const SIGNS = { added: '+', modified: '~', deleted: '-', mode: 'x' } as const
 
 function skillLines(edit: EditedSkill): string[] {
-  const { unit, changes, copyOf } = edit
-  const name = copyOf === undefined ? nameOf(edit) : `${nameOf(edit)} (copy on ${copyOf})`
+  const { unit, changes, foundOn } = edit
+  const name = foundOn === undefined ? nameOf(edit) : `${nameOf(edit)} (found on ${foundOn})`
   const files = changes.map(({ kind, path }) => `  ${SIGNS[kind]} ${visible(below(unit, path))}`)
   return [`${name}: ${stateText(edit)}`, ...files]
 }

@@ -43,7 +43,12 @@ ${examples('skillsctl edit quarterback', 'cd "$(skillsctl edit quarterback --pri
       'after',
       examples('skillsctl edits save', 'skillsctl edits save quarterback --from ~/src/quarterback'),
     )
-  define(edits, 'drop <skill>', 'back to the release; the edit goes to kept/', async () => (await load()).drop)
+  define(
+    edits,
+    'drop <skill>',
+    'back to the release; the edit goes to kept/',
+    async () => (await load()).drop,
+  )
     .option(...SURFACE)
     .addHelpText('after', examples('skillsctl edits drop quarterback'))
   define(

@@ -1,6 +1,6 @@
 /** `skillsctl edits …` and `skillsctl edit`: from arguments to a flow, from its report to lines. */
 import { existsSync, statSync } from 'node:fs'
-import { join, resolve as absolute } from 'node:path'
+import { resolve as absolute, join } from 'node:path'
 import type { EditPolicy, PolicyRule } from '../../src/core/edit-policy.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { shellLine } from '../../src/core/shell.ts'
@@ -67,7 +67,11 @@ function copyText(copy: Workcopy): string {
   return `${nameOf(copy)} ${what} in ${copy.path}; to make it active: ${commandFor('edits save', copy)}`
 }
 
-export async function save(cli: Cli, [skill]: Args, { from, surface }: Where & { from?: string }): Promise<Result> {
+export async function save(
+  cli: Cli,
+  [skill]: Args,
+  { from, surface }: Where & { from?: string },
+): Promise<Result> {
   const { saveEdits, saveFrom } = await import('../../src/flows/edit-skill.ts')
   if (from !== undefined && skill === undefined) {
     throw new SkillsctlError('usage', 'which skill is in that directory?', {
@@ -95,12 +99,22 @@ export async function drop(cli: Cli, [skill = '']: Args, { surface }: Where): Pr
   return changed(cli, await dropEdit(machineContext(cli), { skill, surface }))
 }
 
-export async function bless(cli: Cli, [skill = '']: Args, { surface, why }: Where & { why: string }): Promise<Result> {
+export async function bless(
+  cli: Cli,
+  [skill = '']: Args,
+  { surface, why }: Where & { why: string },
+): Promise<Result> {
   const { blessEdit } = await import('../../src/flows/edits.ts')
   if (why.trim() === '')
-    throw new SkillsctlError('usage', 'why is it so on purpose?', { subject: skill, expected: '--why <text>' })
+    throw new SkillsctlError('usage', 'why is it so on purpose?', {
+      subject: skill,
+      expected: '--why <text>',
+    })
   const change = await blessEdit(machineContext(cli), { skill, surface }, why.trim())
-  return { data: change, text: [`${nameOf(change)}: on purpose from here on; it goes on being merged, and warns nobody`] }
+  return {
+    data: change,
+    text: [`${nameOf(change)}: on purpose from here on; it goes on being merged, and warns nobody`],
+  }
 }
 
 export async function unbless(cli: Cli, [skill = '']: Args, { surface }: Where): Promise<Result> {
@@ -139,7 +153,9 @@ function resolutionOf({ keep = false, take = false, merged, dryRun }: ResolveFla
   if (given.length > 1)
     throw new SkillsctlError('usage', 'one of them at a time', { subject: given.join(' ') })
   if (given.length === 0 && dryRun === true)
-    throw new SkillsctlError('usage', 'a dry run of what?', { expected: '--keep, --take or --merged <directory>' })
+    throw new SkillsctlError('usage', 'a dry run of what?', {
+      expected: '--keep, --take or --merged <directory>',
+    })
   if (merged !== undefined) return { by: 'merged', directory: absolute(merged) }
   if (keep) return { by: 'keep' }
   return take ? { by: 'take' } : undefined
@@ -156,7 +172,10 @@ async function preview(cli: Cli, chosen: Chosen, resolution: Resolution | undefi
     return { data, text: would.length === 0 ? [nothing] : diffText(would) }
   }
   if (waits === undefined) {
-    return { data, text: [`${nameOf(report)}: nothing waits; back to the release: ${commandFor('edits drop', report)}`] }
+    return {
+      data,
+      text: [`${nameOf(report)}: nothing waits; back to the release: ${commandFor('edits drop', report)}`],
+    }
   }
   return { data, text: previewLines(report), exit: EXIT.drift }
 }
@@ -167,7 +186,9 @@ function previewLines(report: ResolutionPreview): string[] {
   return [
     `${nameOf(report)}: yours, from ${base}:`,
     ...diffText(yours),
-    ...(waits?.because === 'removed' ? [`${release} has removed it`] : [`${release}, from ${base}:`, ...diffText(theirs)]),
+    ...(waits?.because === 'removed'
+      ? [`${release} has removed it`]
+      : [`${release}, from ${base}:`, ...diffText(theirs)]),
     'the three versions:',
     `  base     ${places.base}`,
     `  yours    ${places.yours}`,
@@ -192,7 +213,10 @@ export async function policy(
 }
 
 /** `--remove` needs no policy. @throws SkillsctlError `usage` */
-function policyAndSkill([first, second]: Args, remove: boolean): [EditPolicy | undefined, string | undefined] {
+function policyAndSkill(
+  [first, second]: Args,
+  remove: boolean,
+): [EditPolicy | undefined, string | undefined] {
   const isPolicy = first === 'keep' || first === 'take'
   if (remove) return [undefined, isPolicy ? second : first]
   if (isPolicy) return [first, second]

@@ -5,7 +5,7 @@ import { CUSTOM } from '../../src/core/surface.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, layoutFor, machineContext } from '../context.ts'
-import { keptLines, pullLines, statusLines, switchLines } from '../describe.ts'
+import { pullLines, statusLines, switchLines, verifyLines } from '../describe.ts'
 import { EXIT, exitOf, exitOfCheck } from '../exit.ts'
 import { asFailure } from '../failure.ts'
 import type { Result } from '../output.ts'
@@ -204,14 +204,9 @@ export async function verify(
 ): Promise<Result> {
   const { verify } = await import('../../src/flows/verify.ts')
   const report = await verify(machineContext(cli), { repair })
-  const { version, files, drift, repair: repaired } = report
-  const list = drift.map(({ path, kind }) => `  ${kind} ${path}`)
-  if (drift.length === 0)
-    return { data: report, text: [`${version}: all ${files} files match their manifest`] }
-  if (repaired !== undefined)
-    return { data: report, text: [`${version}: restored`, ...list, ...keptLines(repaired.kept)] }
-  const summary = `${version}: ${drift.length} of ${files} files differ; skillsctl verify --repair sets them aside and restores the release`
-  return { data: report, text: [summary, ...list], exit: EXIT.drift }
+  const isDrifted = report.drift.length > 0 && report.repair === undefined
+  const isWell = !isDrifted && report.waiting.length === 0
+  return { data: report, text: verifyLines(report), exit: isWell ? EXIT.done : EXIT.drift }
 }
 
 export async function history(cli: Cli): Promise<Result> {

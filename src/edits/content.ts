@@ -76,11 +76,20 @@ export async function storeContent(
     await writeAndSync(join(temporary, LIST), `${JSON.stringify(content, null, 1)}\n`)
     await syncAll(temporary, there, mine.entries)
     // A damaged one of the same name may be all that is left of an edit.
-    if (existsSync(path)) await rename(path, join(layout.kept, `damaged-${name}-${uniqueHex()}`))
+    await setAside(layout, name)
     await rename(temporary, path)
     await syncDirectory(layout.overlays)
   })
   return readContent(layout, name)
+}
+
+/** Moves what is there to `kept/`. @returns its directory there, or undefined when nothing is there */
+export async function setAside(layout: Layout, name: string): Promise<string | undefined> {
+  const path = join(layout.overlays, name)
+  if (!existsSync(path)) return undefined
+  const kept = join(layout.kept, `overlay-${name}-${uniqueHex()}`)
+  await onDisk(path, () => rename(path, kept))
+  return kept
 }
 
 /** As `readContent`, with every byte of what the person made. @throws SkillsctlError `corrupt` */

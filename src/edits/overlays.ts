@@ -6,14 +6,17 @@
 import { join } from 'node:path'
 import { type EditPolicy, type PolicyRule, policyFor } from '../core/edit-policy.ts'
 import type { EditedRelease, Edits, Overlay, Waiting } from '../core/edits.ts'
+import { isError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { changesBetween, isInUnit, linesOf, renamed } from '../core/unit.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
-import { type Content, readContent, storeContent } from './content.ts'
+import { type Content, readContent, readIntact, setAside, storeContent } from './content.ts'
 import { mergeUnit } from './merge-unit.ts'
+import { pristine } from './pristine.ts'
 import { findRenamedUnit } from './renamed-unit.ts'
+import { shownStill } from './shown-still.ts'
 import { inUnit, type Placed, type Source, sourceIn } from './source.ts'
 
 /** Something that a person has made of a unit. */
@@ -33,9 +36,9 @@ export interface Outcome {
   /**
    * `kept`: an edit is an overlay now. `merged`: with what a newer release changed. `waits`: a newer release changed the
    * same. `removed`: a newer release has it no more. `renamed`: it follows. `ended`: the release is what the person
-   * wanted. `aside`: the release wins, the edit is in `kept/`.
+   * wanted. `aside`: the release wins, the edit is in `kept/`. `damaged`: its files are not what the person wrote.
    */
-  readonly became: 'kept' | 'merged' | 'waits' | 'removed' | 'renamed' | 'ended' | 'aside'
+  readonly became: 'kept' | 'merged' | 'waits' | 'removed' | 'renamed' | 'ended' | 'aside' | 'damaged'
   readonly paths?: readonly string[] | undefined
   /** Directory of `kept/` with what was replaced. */
   readonly kept?: string | undefined
@@ -80,7 +83,8 @@ export class Overlays {
       this.overlays.push({ unit, surface, content: name, base, since: this.now, changedAt: this.now })
       return this.outcome('kept', edit)
     }
-    const content = readContent(this.layout, known.content)
+    const content = this.intact(known)
+    if (content === undefined) return this.takeAgain(known, edit)
     if (isSame(after, content.mine)) return
     if (isSame(before, content.mine)) return this.change(known, content, after)
     // Meanwhile it was changed elsewhere, too: another surface, a merge.
@@ -90,6 +94,14 @@ export class Overlays {
     const kept = await this.keepWritten(known, content)
     if (merged === undefined) return this.change(known, content, after, kept)
     await this.change(known, content, merged, kept, true)
+  }
+
+  /** What was known of it is damaged: whatever somebody can still read is what the person made. */
+  private async takeAgain(known: Overlay, { unit, base, before, after }: Edit): Promise<void> {
+    const from = this.releasedAt(base, unit) ?? before
+    const content = (await storeContent(this.layout, unit, from, after)).name
+    this.replace(known, { ...known, content, base, waits: undefined, changedAt: this.now })
+    this.outcome('kept', known)
   }
 
   private async change(
@@ -110,12 +122,44 @@ export class Overlays {
 
   /** Brings every overlay to a release that is on this machine, as far as nobody has to be asked. */
   async follow(release: Installed): Promise<void> {
-    for (const overlay of [...this.overlays]) await this.followOne(overlay, release)
+    for (const known of [...this.overlays]) {
+      const overlay = await this.mended(known)
+      const content = this.intact(overlay)
+      // One that is damaged holds up nobody else, and stays as it is: it may come back from a backup.
+      if (content === undefined) this.outcome('damaged', overlay)
+      else await this.followOne(overlay, content, release)
+    }
   }
 
-  private async followOne(overlay: Overlay, release: Installed): Promise<void> {
+  /** With its files from where they are shown still, should they be damaged. */
+  private async mended(overlay: Overlay): Promise<Overlay> {
+    const mine = this.intact(overlay) === undefined ? shownStill(this.layout, overlay) : undefined
+    const base = mine && this.releasedAt(overlay.base, overlay.unit)
+    if (mine === undefined || base === undefined) return overlay
+    const { name } = await storeContent(this.layout, overlay.unit, base, mine)
+    const mended = { ...overlay, content: name }
+    this.replace(overlay, mended)
+    return mended
+  }
+
+  /** The unit as it was in a release, if that is here still. */
+  private releasedAt({ manifest }: EditedRelease, unit: string): Source | undefined {
+    const name = listNames(this.layout).find((one) => one.manifest === manifest)
+    const release = name && readInstalled(this.layout, name.directory)
+    return release && pristine(this.layout, inUnit(release.content.files, unit), [])
+  }
+
+  private intact({ content }: Overlay): Content | undefined {
+    try {
+      return readIntact(this.layout, content)
+    } catch (error) {
+      if (isError(error, 'corrupt')) return undefined
+      throw error
+    }
+  }
+
+  private async followOne(overlay: Overlay, content: Content, release: Installed): Promise<void> {
     const { unit, surface } = overlay
-    const content = readContent(this.layout, overlay.content)
     const theirs = this.unitOf(release, unit)
     const base = releaseOf(release)
     if (theirs.entries.length === 0 && content.base.entries.length > 0) {
@@ -203,11 +247,18 @@ export class Overlays {
 
   /** Back to the release; what the person made is in `kept/`. @returns its directory there */
   async giveUp(overlay: Overlay): Promise<string | undefined> {
-    const { base, mine } = readContent(this.layout, overlay.content)
-    const kept = await this.keep(overlay.base, base, mine)
+    const kept = await this.keepAll(overlay)
     this.remove(overlay)
     this.outcome('aside', overlay, { kept })
     return kept
+  }
+
+  /** Of one that is damaged, whatever is left of it. */
+  private async keepAll(overlay: Overlay): Promise<string | undefined> {
+    const content = this.intact(overlay)
+    return content === undefined
+      ? setAside(this.layout, overlay.content)
+      : this.keep(overlay.base, content.base, content.mine)
   }
 
   /** What the person made counts from here on as made from this release. @param mine undefined: as it is */
@@ -234,8 +285,9 @@ export class Overlays {
   /** Gives the edits of a release the bytes that it had, as far as nobody had them when the edits were found. */
   async complete({ manifest }: Pick<EditedRelease, 'manifest'>, release: Source): Promise<void> {
     for (const overlay of this.overlays.filter((one) => one.base.manifest === manifest)) {
-      const { base, mine, lacking } = readContent(this.layout, overlay.content)
-      if (lacking.length === 0) continue
+      const content = this.intact(overlay)
+      if (content === undefined || content.lacking.length === 0) continue
+      const { base, mine } = content
       const { name } = await storeContent(
         this.layout,
         overlay.unit,

@@ -13,25 +13,26 @@ import type { Layout } from '../home/layout.ts'
 import { takeAway } from '../home/place.ts'
 import type { Installed } from '../home/releases.ts'
 import { recordStats } from '../home/stat-record.ts'
-import { readContent } from './content.ts'
+import { isIntact, readContent } from './content.ts'
 import { editedUnits } from './edited.ts'
 import { inUnit, type Source } from './source.ts'
 import { type OverlaidUnit, readTree, type Tree, treeOf, treePath, viewRecordPath } from './tree.ts'
 import { viewName } from './view-name.ts'
 
-/** The tree that shows this release with these overlays: there already, or made now. */
-export async function makeTree(
-  layout: Layout,
-  release: Installed,
-  overlays: readonly Overlay[],
-): Promise<Tree> {
-  const wanted = viewName(release.directory, overlays)
+/**
+ * The tree that shows this release with these overlays: there already, or made now. In the place of an overlay that is
+ * damaged it shows the release.
+ */
+export async function makeTree(layout: Layout, release: Installed, all: readonly Overlay[]): Promise<Tree> {
+  const wanted = viewName(release.directory, all)
+  const overlays = all.filter(({ content }) => isIntact(layout, content))
   for (let count = 0; ; count++) {
-    const name = count === 0 || overlays.length === 0 ? wanted : `${wanted}.${count}`
+    const name = count === 0 || all.length === 0 ? wanted : `${wanted}.${count}`
     const there = readTree(layout, name)
-    if (overlays.length === 0 && there !== undefined) return there
+    if (all.length === 0 && there !== undefined) return there
     if (there !== undefined && existsSync(there.path)) {
-      if (editedUnits(layout, there).length === 0) return there
+      const isWhole = overlays.every(({ unit }) => there.overlaid.some((one) => one.unit === unit))
+      if (isWhole && editedUnits(layout, there).length === 0) return there
       continue
     }
     if (existsSync(treePath(layout, name))) continue

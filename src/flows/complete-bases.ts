@@ -3,11 +3,11 @@
  * merged with newer releases (SPEC.md, "Local edits").
  */
 import { parsePolicies } from '../core/edit-policy.ts'
-import type { EditedRelease, Overlay } from '../core/edits.ts'
+import { type EditedRelease, type Edits, NO_EDITS, type Overlay } from '../core/edits.ts'
 import { isError } from '../core/errors.ts'
 import type { Steps } from '../core/events.ts'
 import { withLock } from '../disk/lock.ts'
-import { readContent } from '../edits/content.ts'
+import { isIntact, readContent } from '../edits/content.ts'
 import { Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { sourceIn } from '../edits/source.ts'
@@ -21,7 +21,7 @@ import { entryOfRelease } from './switch-release.ts'
 /** @returns undefined when there was nothing to do */
 export async function completeBases(machine: Machine, step: Steps): Promise<Late | undefined> {
   const { layout } = machine
-  const { overlays } = await readEdits(layout)
+  const { overlays } = await readEdits(layout).catch(toldAlready)
   const bases = new Map(
     overlays.filter((one) => isLacking(machine, one)).map(({ base }) => [base.manifest, base]),
   )
@@ -36,8 +36,18 @@ export async function completeBases(machine: Machine, step: Steps): Promise<Late
   return { surfaces: settled, edits, kept }
 }
 
+/** Whoever settles has said why. */
+function toldAlready(error: unknown): Edits {
+  if (isError(error)) return NO_EDITS
+  throw error
+}
+
 function isLacking({ layout }: Machine, { content, waits }: Overlay): boolean {
-  return waits?.because === 'conflict' && readContent(layout, content).lacking.length > 0
+  return (
+    waits?.because === 'conflict' &&
+    isIntact(layout, content) &&
+    readContent(layout, content).lacking.length > 0
+  )
 }
 
 async function complete(machine: Machine, base: EditedRelease, step: Steps): Promise<void> {

@@ -18,8 +18,8 @@ export interface EditedSkill {
   readonly unit: string
   /** Absent for all. */
   readonly surface: string | undefined
-  /** Surface of the copy that was edited. */
-  readonly copyOf?: string | undefined
+  /** Surface whose entry was edited, and not what the entry was made of. */
+  readonly foundOn?: string | undefined
   /**
    * `new`: found just now, the next pull takes it over. `waits`: a newer release needs the person. `blessed`: on purpose.
    * `gone`: deleted here, and no work is in that. `damaged`: its files are not what the person wrote.
@@ -76,7 +76,7 @@ export async function listEdits(context: MachineContext, full = false): Promise<
 function describe({
   unit,
   surface,
-  copyOf,
+  foundOn,
   is,
   base,
   before,
@@ -86,7 +86,7 @@ function describe({
   return {
     unit,
     surface,
-    copyOf,
+    foundOn,
     state: stateOf(is, overlay),
     base: base.version,
     changes: changesBetween(before.entries, after.entries).sort(byPath),

@@ -14,8 +14,8 @@ export interface LocalEdit {
   readonly unit: string
   /** Whose it is, absent for all. */
   readonly surface: string | undefined
-  /** Surface of the copy that it was found in. */
-  readonly copyOf: string | undefined
+  /** Surface whose entry was edited, and not what the entry was made of. */
+  readonly foundOn: string | undefined
   /** `new`: not all of it is in an overlay. `gone`: nothing is left of the unit. */
   readonly is: 'new' | 'overlay' | 'gone'
   readonly base: EditedRelease
@@ -50,23 +50,23 @@ export async function localEdits(
   )
   const { edits, gone } = await findEdits(layout, config, known, { full })
   const found = new Map<string, LocalEdit>()
-  for (const { copyOf, edit } of edits) {
+  for (const { foundOn, edit } of edits) {
     const { unit, surface, after } = edit
     const { overlay, content } = contents.get(keyOf(edit)) ?? {}
     const start = { base: overlay?.base ?? edit.base, before: content?.base ?? edit.before }
-    const key = `${keyOf(edit)}\n${copyOf ?? ''}`
-    if (!found.has(key)) found.set(key, { unit, surface, copyOf, is: 'new', ...start, after, overlay })
+    const key = `${keyOf(edit)}\n${foundOn ?? ''}`
+    if (!found.has(key)) found.set(key, { unit, surface, foundOn, is: 'new', ...start, after, overlay })
   }
   const isFound = new Set([...found.values()].map(keyOf))
   const overlays = [...contents.values()].flatMap(({ overlay, content }): LocalEdit[] => {
     if (isFound.has(keyOf(overlay))) return []
     const { unit, surface, base } = overlay
     const sides = { before: content.base, after: content.mine }
-    return [{ unit, surface, copyOf: undefined, is: 'overlay', base, ...sides, overlay }]
+    return [{ unit, surface, foundOn: undefined, is: 'overlay', base, ...sides, overlay }]
   })
   const units = new Set([...known.overlays, ...found.values()].map(({ unit }) => unit))
   const absent = gone.flatMap(({ unit, surface, ...edit }): LocalEdit[] =>
-    units.has(unit) ? [] : [{ unit, surface, copyOf: undefined, is: 'gone', ...edit, overlay: undefined }],
+    units.has(unit) ? [] : [{ unit, surface, foundOn: undefined, is: 'gone', ...edit, overlay: undefined }],
   )
   return {
     edits: [...found.values(), ...overlays, ...absent].sort(byUnit),
@@ -106,11 +106,11 @@ export function editsNamed(
   const named = edits.filter(({ unit }) => isNamed(unit, wanted))
   if (surface === undefined) return named
   const own = named.filter(
-    (edit) => edit.copyOf === surface || (edit.copyOf === undefined && edit.surface === surface),
+    (edit) => edit.foundOn === surface || (edit.foundOn === undefined && edit.surface === surface),
   )
   return own.length > 0
     ? own
-    : named.filter((edit) => edit.surface === undefined && edit.copyOf === undefined)
+    : named.filter((edit) => edit.surface === undefined && edit.foundOn === undefined)
 }
 
 /** One edit of each unit, for those who can show only one. */
@@ -133,8 +133,8 @@ export function oneOfEach(
 
 /** @throws always: `usage` */
 export function severalFit(wanted: string, fitting: readonly LocalEdit[]): SkillsctlError {
-  const place = ({ copyOf, surface }: LocalEdit): string =>
-    copyOf ? `copy on ${copyOf}` : (surface ?? 'all surfaces')
+  const place = ({ foundOn, surface }: LocalEdit): string =>
+    foundOn ? `as found on ${foundOn}` : (surface ?? 'all surfaces')
   return new SkillsctlError('usage', 'several edits fit', {
     subject: wanted,
     found: fitting.map((one) => `${one.unit} (${place(one)})`).join(', '),

@@ -41,6 +41,7 @@ import {
 } from './machine.ts'
 import { loadUnpacking, obtain, together } from './obtain.ts'
 import { endTrialIfOver } from './trial-over.ts'
+import { type WaitingEdit, waitingEdits } from './waiting-edits.ts'
 
 export interface PullOptions {
   /** Only tell whether something is to be done. */
@@ -72,6 +73,8 @@ export interface PullReport {
   readonly surfaces: readonly Settled[]
   /** What became of local edits, on a machine that has surfaces. */
   readonly edits: readonly Outcome[]
+  /** Edits that a newer release cannot be brought to without the person. */
+  readonly waiting: readonly WaitingEdit[]
   /** A draft that is tried here, and the channel that is followed after it. */
   readonly trial?: Trial & { readonly after: string }
   readonly problem?: SkillsctlError
@@ -82,6 +85,10 @@ export interface PullReport {
  * @throws SkillsctlError `usage` when the machine has not joined, `locked`; all else is in the report
  */
 export async function pull(context: MachineContext, options: PullOptions = {}): Promise<PullReport> {
+  return { ...(await bringUpToDate(context, options)), waiting: await waitingEdits(context.layout) }
+}
+
+async function bringUpToDate(context: MachineContext, options: PullOptions): Promise<PullReport> {
   const step = steps('pull', context.emit, context.clock)
   await endTrialIfOver(context)
   const machine = await openMachine(context)
@@ -96,7 +103,7 @@ export async function pull(context: MachineContext, options: PullOptions = {}): 
     if (report.outcome === 'empty' && isTrying(machine) && !asksOnly(options)) {
       const { endTrial } = await import('./end-trial.ts')
       await endTrial(machine, 'gone')
-      return await pull(context, options)
+      return await bringUpToDate(context, options)
     }
     const outcome = repaired && report.outcome === 'current' ? 'repaired' : report.outcome
     const kept = SETTLED.includes(report.outcome) ? await finishInterrupted(machine) : []
@@ -337,6 +344,7 @@ function reportOf(
     warnings: [],
     surfaces: [],
     edits: [],
+    waiting: [],
     ...(trial === undefined ? {} : { trial: { ...trial, after: config.channel } }),
   }
 }

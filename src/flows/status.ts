@@ -1,5 +1,6 @@
 /** `skillsctl status` and `history`: what this machine runs and knows. Reads the home only. */
-import { isError } from '../core/errors.ts'
+import { existsSync } from 'node:fs'
+import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Freshness } from '../core/freshness.ts'
 import type { Activation } from '../core/timeline.ts'
 import { describeTrial, isOver, type Trial, trialInForce } from '../core/trial.ts'
@@ -12,7 +13,10 @@ import { recordedSize } from '../home/stat-record.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
+import { pointerOf } from '../surfaces/pointer.ts'
+import type { EditCounts } from './count-edits.ts'
 import { freshnessOf, type Machine, type MachineContext, openMachine } from './machine.ts'
+import { type WaitingEdit, waitingEdits } from './waiting-edits.ts'
 
 export interface StatusReport {
   readonly home: string
@@ -27,6 +31,10 @@ export interface StatusReport {
   readonly trial: (Trial & { readonly after: string }) | undefined
   readonly freshness: Freshness
   readonly drift: readonly Drift[]
+  /** Of a machine that has surfaces; undefined where nobody has edited anything. */
+  readonly edits: EditCounts | undefined
+  /** Edits that a newer release cannot be brought to without the person. */
+  readonly waiting: readonly WaitingEdit[]
   /** Bytes of all installed releases. */
   readonly disk: number
   readonly releases: number
@@ -43,6 +51,8 @@ export async function status(context: MachineContext): Promise<StatusReport> {
   const drift = current === undefined ? [] : findDrift(layout, current)
   const freshness = freshnessOf(machine)
   const trial = trialInForce(state.trial, machine.now())
+  const [edits, problem] = await editsHere(machine, current, drift)
+  const waiting = await waitingEdits(layout)
   const previous = (await ranHere(layout)).reverse().find(({ manifest }) => manifest !== current?.manifest)
   return {
     home: layout.root,
@@ -56,11 +66,14 @@ export async function status(context: MachineContext): Promise<StatusReport> {
     trial: trial && { ...trial, after: config.channel },
     freshness,
     drift,
+    edits,
+    waiting,
     disk: installed.reduce((sum, { directory }) => sum + recordedSize(layout, directory), 0),
     releases: installed.length,
     reasons: [
       ...trialReasons(machine),
-      ...reasons(state, current, drift, freshness),
+      ...reasons(state, current, freshness),
+      ...editReasons(drift, edits, waiting, problem),
       ...(await surfaceReasons(machine)),
     ],
   }
@@ -76,7 +89,6 @@ function trialReasons({ state: { trial }, config, now }: Machine): readonly stri
 function reasons(
   { pin, head, problem, crowdedOut, checkedAt }: MachineState,
   current: Installed | undefined,
-  drift: readonly Drift[],
   { warnings }: Freshness,
 ): string[] {
   const lines: string[] = []
@@ -97,11 +109,47 @@ function reasons(
   if (problem !== undefined)
     lines.push(`the last check failed at ${problem.at}: ${problem.code}, ${problem.message}`)
   lines.push(...warnings)
-  if (drift.length > 0)
-    lines.push(`${drift.length} local ${drift.length === 1 ? 'edit' : 'edits'}: see skillsctl verify`)
   if (crowdedOut !== undefined)
     lines.push(`recent releases had to go, together they exceed 2 GB: ${crowdedOut}`)
   return lines
+}
+
+/** On a machine that nobody has edited, nothing is read for it but that there is no record of edits. */
+async function editsHere(
+  { layout, config }: Machine,
+  current: Installed | undefined,
+  drift: readonly Drift[],
+): Promise<[EditCounts | undefined, SkillsctlError?]> {
+  const surfaces = surfacesOf(config).filter(({ root }) => root !== undefined)
+  const isElsewhere = surfaces.some(
+    ({ name, by }) => by === 'copy' || pointerOf(layout, name) !== current?.directory,
+  )
+  if (!existsSync(layout.edits) && (surfaces.length === 0 || (drift.length === 0 && !isElsewhere)))
+    return [undefined]
+  try {
+    const { countEdits } = await import('./count-edits.ts')
+    const counts = await countEdits(layout, config)
+    return [counts.new + counts.kept === 0 ? undefined : counts]
+  } catch (error) {
+    if (isError(error)) return [undefined, error]
+    throw error
+  }
+}
+
+function editReasons(
+  drift: readonly Drift[],
+  edits: EditCounts | undefined,
+  waiting: readonly WaitingEdit[],
+  problem: SkillsctlError | undefined,
+): string[] {
+  if (problem !== undefined) return [`edits cannot be looked at: ${problem.message}: see skillsctl doctor`]
+  const names = waiting.map(({ unit, surface }) => (surface === undefined ? unit : `${unit} on ${surface}`))
+  if (waiting.length > 0)
+    return [
+      `${waiting.length} ${waiting.length === 1 ? 'edit waits' : 'edits wait'} for you to resolve: ${names.join(', ')}: see skillsctl edits`,
+    ]
+  if (drift.length === 0 || edits !== undefined) return []
+  return [`${drift.length} local ${drift.length === 1 ? 'edit' : 'edits'}: see skillsctl verify`]
 }
 
 /** Of surfaces that do not show what runs. */

@@ -4,14 +4,20 @@ import { steps } from '../core/events.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { createHome } from '../home/layout.ts'
 import { currentRelease } from '../home/releases.ts'
+import { surfacesOf } from '../surfaces/definitions.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { entryOfRelease, type SwitchReport, switchByFetching } from './switch-release.ts'
 import { endTrialIfOver } from './trial-over.ts'
+import { type WaitingEdit, waitingEdits } from './waiting-edits.ts'
 
 export interface VerifyReport {
   readonly version: string
   readonly files: number
   readonly drift: readonly Drift[]
+  /** Edits that a newer release cannot be brought to without the person. */
+  readonly waiting: readonly WaitingEdit[]
+  /** Whether an edit becomes an overlay, rather than being set aside. */
+  readonly hasSurfaces: boolean
   /** What was done about the drift. */
   readonly repair?: SwitchReport
 }
@@ -32,7 +38,13 @@ export async function verify(
     })
   }
   const drift = await step('verify', async () => findDrift(machine.layout, installed, { full: true }))
-  const report = { version: installed.version, files: installed.content.files.length, drift }
+  const report = {
+    version: installed.version,
+    files: installed.content.files.length,
+    drift,
+    waiting: await waitingEdits(machine.layout),
+    hasSurfaces: surfacesOf(machine.config).some(({ root }) => root !== undefined),
+  }
   if (drift.length === 0 || !repair) return report
   await createHome(machine.layout)
   const repaired = await switchByFetching(
@@ -42,5 +54,5 @@ export async function verify(
     () => ({}),
     step,
   )
-  return { ...report, repair: repaired }
+  return { ...report, waiting: await waitingEdits(machine.layout), repair: repaired }
 }
