@@ -7,7 +7,7 @@ import type { Finding } from '../../src/doctor/finding.ts'
 import type { DoctorReport, HookKeeper } from '../../src/flows/doctor.ts'
 import type { MachineContext } from '../../src/flows/machine.ts'
 import { findHook, installHook } from '../../src/flows/surface-hook.ts'
-import type { Active, WhyOnSurface, WhyReport } from '../../src/flows/why.ts'
+import type { Active, ActiveOverlay, WhyOnSurface, WhyReport } from '../../src/flows/why.ts'
 import { readMachineId } from '../../src/home/machine-identity.ts'
 import { hostOf } from '../../src/surfaces/host.ts'
 import type { Verdict } from '../../src/surfaces/verdict.ts'
@@ -15,7 +15,7 @@ import { type Cli, checkout, machineContext } from '../context.ts'
 import { trialLines } from '../describe.ts'
 import { EXIT } from '../exit.ts'
 import { hookProgram } from '../hook-program.ts'
-import type { Result } from '../output.ts'
+import { type Result, visible } from '../output.ts'
 import { currentUser } from './surface.ts'
 
 type Args = readonly string[]
@@ -144,5 +144,13 @@ function onSurface(
     active.digest === current?.digest ? 'the same bytes' : `${active.version}, digest ${active.digest}`
   const edited = active.edited.length === 0 ? 'not edited' : `edited: ${active.edited.join(', ')}`
   const since = shows === undefined ? 'in an unfinished switch' : `with ${shows.version} since ${shows.since}`
+  if (active.overlay !== undefined)
+    return `${surface}: ${overlayText(active.overlay)}, shown ${since}; ${seen}`
   return `${surface}: ${same}, shown ${since}, ${edited}; ${seen}`
+}
+
+function overlayText({ base, since, blessed, waits }: ActiveOverlay): string {
+  const purpose = blessed === undefined ? '' : `, on purpose: ${visible(blessed.why)}`
+  const waiting = waits === undefined ? '' : `, waits with ${waits.release.version}`
+  return `your own version, made from ${base} since ${since}${purpose}${waiting}`
 }

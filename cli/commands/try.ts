@@ -4,7 +4,7 @@ import { describeTrial, trialInForce } from '../../src/core/trial.ts'
 import { openMachine } from '../../src/flows/machine.ts'
 import type { StopReport, TryReport } from '../../src/flows/try.ts'
 import { type Cli, machineContext } from '../context.ts'
-import { changeLines, keptLines, pullLines, settledLines, trialLines } from '../describe.ts'
+import { changeLines, editLines, pullLines, settledLines, trialLines } from '../describe.ts'
 import type { Result } from '../output.ts'
 
 interface TryFlags {
@@ -56,14 +56,23 @@ async function stopped(cli: Cli): Promise<Result> {
   }
 }
 
-export function tryLines({ trial, after, release, current, changes, surfaces, kept }: TryReport): string[] {
+export function tryLines({
+  trial,
+  after,
+  release,
+  current,
+  changes,
+  surfaces,
+  kept,
+  edits,
+}: TryReport): string[] {
   const where = trial.surfaces === undefined ? 'this machine' : trial.surfaces.join(', ')
   const stays =
     trial.surfaces === undefined ? [] : [`  ${current.version} of ${after} stays what runs elsewhere`]
   return [
     `${release.version} of ${trial.channel} on ${where}`,
     ...changeLines(changes),
-    ...keptLines(kept),
+    ...editLines(edits, kept, release.version),
     ...settledLines(surfaces),
     ...stays,
     ...trialLines({ ...trial, after }),
@@ -72,13 +81,13 @@ export function tryLines({ trial, after, release, current, changes, surfaces, ke
 
 function stopLines(ended: StopReport['ended'], pull: StopReport['pull']): string[] {
   if (ended === undefined) return ['nothing was tried here']
-  const { trial, problem, kept, surfaces } = ended
+  const { trial, problem, kept, surfaces, edits, current } = ended
   const late =
     problem === undefined ? [] : [`${trial.before?.version} is not on disk as it was, so it was fetched anew`]
   return [
     `no longer trying ${trial.channel}`,
     ...late,
-    ...keptLines(kept),
+    ...editLines(edits, kept, current?.version ?? 'the release'),
     ...settledLines(surfaces),
     ...(pull === undefined ? [] : pullLines(pull)),
   ]

@@ -10,6 +10,8 @@ export const REPAIRS = [
   // A ledger is made anew of what lies in a root.
   'root',
   'ledger',
+  // Surfaces show what it brings back.
+  'edits',
   'surface',
   'hook',
   'leftovers',

@@ -9,7 +9,7 @@ import { hasLeftovers } from '../home/staging.ts'
 import { type Finding, Findings, names } from './finding.ts'
 import type { Snapshot } from './snapshot.ts'
 
-export function checkRelease({ layout, current, state }: Snapshot): Finding[] {
+export function checkRelease({ layout, current, state, surfaces }: Snapshot): Finding[] {
   const findings = new Findings('release')
   if (current === undefined) {
     if (state.head === undefined && state.checkedAt !== undefined && nothingAt(layout.current))
@@ -20,7 +20,9 @@ export function checkRelease({ layout, current, state }: Snapshot): Finding[] {
   const drift = findDrift(layout, current)
   const gone = drift.filter(({ kind }) => kind === 'deleted').map(({ path }) => path)
   const edited = drift.filter(({ kind }) => kind !== 'deleted').map(({ path }) => path)
-  const hint = 'look: skillsctl verify; set them aside and restore the release: skillsctl verify --repair'
+  const hint = surfaces.some(({ root }) => root !== undefined)
+    ? 'look: skillsctl edits; take them over and restore the release: skillsctl pull'
+    : 'look: skillsctl verify; set them aside and restore the release: skillsctl verify --repair'
   if (gone.length > 0) findings.problem(current.version, `files are gone from it: ${names(gone)}`, { hint })
   if (edited.length > 0) findings.note(current.version, `edited on this machine: ${names(edited)}`, { hint })
   if (drift.length === 0) findings.ok(current.version, `all ${current.content.files.length} files are there`)
@@ -38,9 +40,24 @@ const OF_OWNER = { directory: 0o700, file: 0o600 }
 export function checkPermissions({ layout }: Pick<Snapshot, 'layout'>): Finding[] {
   const findings = new Findings('permissions')
   const { releases, manifests, trust, staging, kept, surfaces, ledgers, leases, root } = layout
-  for (const path of [root, releases, manifests, trust, staging, kept, surfaces, ledgers, leases])
+  const { overlays, views, editing } = layout
+  for (const path of [
+    root,
+    releases,
+    manifests,
+    trust,
+    staging,
+    kept,
+    overlays,
+    views,
+    editing,
+    surfaces,
+    ledgers,
+    leases,
+  ])
     checkMode(findings, root, path, 'directory')
-  for (const path of [layout.config, layout.state, layout.history]) checkMode(findings, root, path, 'file')
+  for (const path of [layout.config, layout.state, layout.history, layout.edits])
+    checkMode(findings, root, path, 'file')
   return findings.all.length > 0 ? findings.all : findings.ok(root, 'only its owner may write there').all
 }
 

@@ -1,9 +1,11 @@
 /** What the checks look at: read once, so that all of them speak of the same moment. */
 import { join } from 'node:path'
+import { type Edits, NO_EDITS } from '../core/edits.ts'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Folder, Surface, SurfaceEntry } from '../core/surface.ts'
+import { readEdits } from '../edits/record.ts'
 import { readTree } from '../edits/tree.ts'
-import { wantedTree } from '../edits/wanted.ts'
+import { overlaysFor, viewName } from '../edits/view-name.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
@@ -34,6 +36,9 @@ export interface Snapshot {
   readonly hooks: ReadonlyMap<string, HookState>
   readonly current: Installed | undefined
   readonly surfaces: readonly SurfaceSnapshot[]
+  readonly edits: Edits
+  /** Why the record of edits cannot be read. */
+  readonly editsProblem: SkillsctlError | undefined
   /** Ledgers that cannot be read of surfaces that were removed, which say what may still be read on them. */
   readonly orphanedLedgers: readonly OrphanedLedger[]
 }
@@ -68,14 +73,18 @@ export interface SurfaceSnapshot {
 }
 
 export async function takeSnapshot(
-  snapshot: Omit<Snapshot, 'surfaces' | 'orphanedLedgers' | 'current'>,
+  snapshot: Omit<Snapshot, 'surfaces' | 'edits' | 'editsProblem' | 'orphanedLedgers' | 'current'>,
 ): Promise<Snapshot> {
   const { layout, config, host, now } = snapshot
   const surfaces = surfacesOf(config)
+  const read = await orWhyNot(() => readEdits(layout))
+  const edits = isError(read) ? NO_EDITS : read
   const all: SurfaceSnapshot[] = []
-  for (const surface of surfaces) all.push(await snapshotOf(layout, surface, surfaces, host, now))
+  for (const surface of surfaces) all.push(await snapshotOf(layout, surface, surfaces, edits, host, now))
   const orphanedLedgers = await orphanedLedgersIn(layout, [...surfaces, ...oddSurfacesOf(config)])
-  return { ...snapshot, current: currentRelease(layout), surfaces: all, orphanedLedgers }
+  const editsProblem = isError(read) ? read : undefined
+  const current = currentRelease(layout)
+  return { ...snapshot, current, surfaces: all, edits, editsProblem, orphanedLedgers }
 }
 
 async function orphanedLedgersIn(
@@ -107,6 +116,7 @@ async function snapshotOf(
   layout: Layout,
   surface: Surface,
   surfaces: readonly Surface[],
+  { overlays }: Edits,
   host: Host,
   now: number,
 ): Promise<SurfaceSnapshot> {
@@ -115,7 +125,7 @@ async function snapshotOf(
   const ledger = isError(read) ? await guess(layout, surface, now) : read
   const pointer = pointerOf(layout, name)
   const release = (await wantedReleases(layout, now))(name)
-  const wants = release && (await wantedTree(layout, name, release))
+  const wants = release && viewName(release, overlaysFor(overlays, name))
   const shown = pointer ?? wants
   const tree = shown === undefined ? undefined : readTree(layout, shown)
   const open = await orWhyNot(() => sessionsOn(layout, name, now))

@@ -20,6 +20,8 @@ import { type Placed, type Source, sourceIn } from './source.ts'
 export interface Content {
   /** Name of its directory. */
   readonly name: string
+  /** Path in the release. */
+  readonly unit: string
   readonly base: Source
   /** Files of `base` of which nobody here had the bytes any more. */
   readonly lacking: readonly string[]
@@ -43,6 +45,7 @@ export function readContent({ overlays }: Layout, name: string): Content {
   const entries = (key: 'base' | 'mine'): Entry[] => list(fields[key], path).map(parseEntry)
   return {
     name,
+    unit: string(fields['unit'], path),
     base: sourceIn(join(root, 'base'), entries('base')),
     lacking: list(fields['lacking'], path).map((one) => string(one, path)),
     mine: sourceIn(join(root, 'mine'), entries('mine')),

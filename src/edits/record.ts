@@ -14,7 +14,7 @@ export async function readEdits({ edits: path }: Layout): Promise<Edits> {
     if (!isError(cause, 'corrupt')) throw cause
     throw new SkillsctlError('corrupt', 'what is known of the edits on this machine is damaged', {
       subject: path,
-      hint: 'the edits are in overlays/ beside it: move this file away, and take them over with: skillsctl edits save --from <directory>',
+      hint: 'the edits themselves are in overlays/ beside it: skillsctl doctor --fix finds them again',
       cause,
     })
   }

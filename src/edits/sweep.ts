@@ -9,6 +9,7 @@ import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { contentNames } from './content.ts'
 import { editedUnits } from './edited.ts'
+import { isRecordLost } from './rebuild.ts'
 import { readTree, type Tree } from './tree.ts'
 import { forgetView, takeViewAway, viewNames } from './view.ts'
 
@@ -34,6 +35,8 @@ export async function sweepEdits(
     await removeTree(away)
     await forgetView(layout, name)
   }
+  // Somebody has removed it: `doctor` makes it anew of what is there.
+  if (isRecordLost(layout)) return kept
   const used = new Set(edits.overlays.map(({ content }) => content))
   for (const name of contentNames(layout)) {
     if (used.has(name)) continue

@@ -2,6 +2,7 @@
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { checkSurfaceDefinitions, damagedConfig } from '../doctor/config.ts'
+import { checkEdits } from '../doctor/edits.ts'
 import { type Finding, REPAIRS, type Repair } from '../doctor/finding.ts'
 import { checkIdentity, checkLeftovers, checkPermissions, checkRelease, closedHome } from '../doctor/home.ts'
 import { checkHooks, type HookState } from '../doctor/hook.ts'
@@ -28,6 +29,7 @@ const CHECKS: readonly ((snapshot: Snapshot) => readonly Finding[] | Promise<rea
   checkRoots,
   checkLedgers,
   checkEntries,
+  checkEdits,
   checkHooks,
   checkVisibility,
   checkHeads,

@@ -2,7 +2,7 @@
  * `skillsctl edit` and `edits save`: editing on purpose. The person works on a copy in `editing/<skill>/`, which no
  * agent reads, and makes it active when it is ready.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, rename, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parsePolicies } from '../core/edit-policy.ts'
@@ -22,6 +22,7 @@ import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { entriesAt, inUnit, type Source, sourceIn } from '../edits/source.ts'
 import { overlaysFor } from '../edits/view-name.ts'
+import { editingHere, WORKCOPY_RECORD } from '../edits/workcopy-names.ts'
 import type { MachineConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
@@ -50,7 +51,6 @@ interface Beginning {
   readonly before: readonly Entry[]
 }
 
-const RECORD = 'edit.json'
 const FILES = 'files'
 
 /** Makes a writable copy of a skill as it is active. @throws SkillsctlError `absent`, `refused` without surfaces */
@@ -114,7 +114,7 @@ async function write(layout: Layout, directory: string, beginning: Beginning, so
       if (entry.mode === 'link') await symlink(entry.target, path)
       else await writeAndSync(path, source.read(entry) ?? lost(entry), entry.mode === '755' ? 0o755 : 0o644)
     }
-    await writeAndSync(join(temporary, RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
+    await writeAndSync(join(temporary, WORKCOPY_RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
     await chmod(temporary, 0o755)
     await rename(temporary, directory)
   })
@@ -208,10 +208,10 @@ interface Open extends Beginning {
 }
 
 /** What is being edited. */
-export function workcopies({ editing }: Layout): Open[] {
-  return onDiskNow(editing, () => namesIn(editing)).map((name) => {
-    const directory = join(editing, name)
-    const path = join(directory, RECORD)
+export function workcopies(layout: Layout): Open[] {
+  return editingHere(layout).map((name) => {
+    const directory = join(layout.editing, name)
+    const path = join(directory, WORKCOPY_RECORD)
     const text = onDiskNow(path, () => readFileSync(path, 'utf8'))
     const fields = object(parseJson(text, path), path)
     const unit = string(fields['unit'], path)
@@ -224,11 +224,6 @@ export function workcopies({ editing }: Layout): Open[] {
       before: list(fields['before'], path).map(parseEntry),
     }
   })
-}
-
-function namesIn(editing: string): string[] {
-  if (!existsSync(editing)) return []
-  return readdirSync(editing).filter((name) => existsSync(join(editing, name, RECORD)))
 }
 
 /** One name for each unit and surface. */
@@ -259,10 +254,10 @@ function noSurface(): SkillsctlError {
   })
 }
 
-function nothingOpen({ editing }: Layout, skill: string | undefined): SkillsctlError {
-  const found = onDiskNow(editing, () => namesIn(editing)).join(', ')
+function nothingOpen(layout: Layout, skill: string | undefined): SkillsctlError {
+  const found = editingHere(layout).join(', ')
   return new SkillsctlError('absent', 'nothing of this kind is being edited', {
-    subject: skill ?? editing,
+    subject: skill ?? layout.editing,
     found: found || 'nothing',
     hint: 'begin with: skillsctl edit <skill>',
   })

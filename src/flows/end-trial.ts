@@ -4,6 +4,7 @@ import { isError } from '../core/errors.ts'
 import { formatInstant } from '../core/parse.ts'
 import { isOver, type Trial } from '../core/trial.ts'
 import { withLock } from '../disk/lock.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { currentName } from '../home/releases.ts'
 import { inStaging, type StagingArea } from '../home/staging.ts'
 import { nameOf, type ReleaseName, readState, updateState } from '../home/state.ts'
@@ -20,6 +21,8 @@ export interface TrialEnded {
   readonly surfaces: readonly Settled[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
+  /** What became of local edits. */
+  readonly edits: readonly Outcome[]
   /** Why what ran before could not be gone back to at once: the next pull gets what the channel says. */
   readonly problem?: SkillsctlError
 }
@@ -47,10 +50,10 @@ async function end(context: LocalContext, why: WhyEnded, area: StagingArea): Pro
   const back = await goBack(context, trial, wanted, area)
   if (back !== undefined && !isError(back)) return { trial, ...back }
   await updateState(layout, { trial: undefined, probe: undefined })
-  const { settled, kept } = await followCurrent(context, 'session')
+  const { settled, kept, edits } = await followCurrent(context, 'session')
   const installed = currentName(layout)
   const current = installed && nameOf(installed)
-  return { trial, current, surfaces: settled, kept, ...(back === undefined ? {} : { problem: back }) }
+  return { trial, current, surfaces: settled, kept, edits, ...(back === undefined ? {} : { problem: back }) }
 }
 
 /**

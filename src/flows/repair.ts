@@ -1,16 +1,22 @@
 /** What `doctor --fix` does. Each repair goes through the flow that does the same thing elsewhere, and may be done twice. */
 import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { parsePolicies } from '../core/edit-policy.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import type { Repair } from '../doctor/finding.ts'
 import { isSafeToMake } from '../doctor/place.ts'
+import { Overlays } from '../edits/overlays.ts'
+import { isRecordLost, rebuildEdits } from '../edits/rebuild.ts'
+import { readEdits, writeEdits } from '../edits/record.ts'
 import { requireConfig, writeConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { notedIdentity, withIdentity } from '../home/machine-identity.ts'
+import { currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { readLedger } from '../surfaces/ledger.ts'
+import { pointerOf } from '../surfaces/pointer.ts'
 import { rebuildLedger, resetLedger } from '../surfaces/rebuild-ledger.ts'
 import { finishInterrupted } from './activate.ts'
 import type { DoctorOptions } from './doctor.ts'
@@ -44,6 +50,7 @@ const REPAIR: Readonly<Record<Repair, (context: MachineContext, options: RepairO
   current: repairCurrent,
   ledger: repairLedgers,
   root: repairRoots,
+  edits: repairEdits,
   surface: showAgain,
   hook: repairHooks,
   leftovers: async (context) => {
@@ -100,6 +107,23 @@ async function repairLedgers({ layout, now }: MachineContext, { host }: RepairOp
   })
   await showAgain({ layout, now })
   if (problem !== undefined) throw problem
+}
+
+/** Also brings back what is damaged, from where it is shown still. */
+async function repairEdits({ layout, now }: MachineContext): Promise<void> {
+  await createHome(layout)
+  await withLock(layout.lock, async () => {
+    const config = await requireConfig(layout)
+    const release = currentRelease(layout)
+    if (release === undefined) return
+    const pointers = surfacesOf(config).flatMap(({ name }) => pointerOf(layout, name) ?? [])
+    const isLost = isRecordLost(layout) || (await isDamaged(() => readEdits(layout)))
+    const edits = isLost ? await rebuildEdits(layout, release, pointers) : await readEdits(layout)
+    const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
+    await overlays.follow(release)
+    await writeEdits(layout, { ...edits, overlays: overlays.all(), followed: release.manifest })
+  })
+  await showAgain({ layout, now })
 }
 
 async function isDamaged(read: () => Promise<unknown>): Promise<boolean> {

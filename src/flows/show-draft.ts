@@ -3,6 +3,7 @@ import { parseChannel, type ReleaseEntry } from '../core/channel.ts'
 import { isError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
 import { describeTrial, isTriedOn, type SurfaceTrial, trialInForce } from '../core/trial.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { inSituation, readSituation } from '../home/activation.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
 import { inStaging, type StagingArea } from '../home/staging.ts'
@@ -33,6 +34,8 @@ export interface ShownBeside {
   readonly surfaces: readonly Settled[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
+  /** What became of local edits. */
+  readonly edits: readonly Outcome[]
 }
 
 /** The caller holds the lock. Placed first: what the state names is on disk. */
@@ -43,8 +46,8 @@ export async function showBeside(
 ): Promise<ShownBeside> {
   if (staged !== undefined) await placeRelease(machine.layout, staged)
   await updateState(machine.layout, { trial })
-  const { settled, kept } = await followCurrent(machine, 'session')
-  return { surfaces: settled.filter(({ surface }) => isTriedOn(trial, surface)), kept }
+  const { settled, kept, edits } = await followCurrent(machine, 'session')
+  return { surfaces: settled.filter(({ surface }) => isTriedOn(trial, surface)), kept, edits }
 }
 
 /** After a pull: what keeps us from looking is worth a word, and surfaces go on showing what they showed. */

@@ -6,6 +6,7 @@ import { formatAge } from '../core/freshness.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { formatInstant } from '../core/parse.ts'
 import { LONGEST_TRIAL, type Trial, trialInForce } from '../core/trial.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { inSituation, readSituation } from '../home/activation.ts'
 import { createHome } from '../home/layout.ts'
 import { currentName } from '../home/releases.ts'
@@ -41,6 +42,8 @@ export interface TryReport {
   readonly surfaces: readonly Settled[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
+  /** What became of local edits, on a machine that has surfaces. */
+  readonly edits: readonly Outcome[]
 }
 
 /**
@@ -76,8 +79,8 @@ export async function tryDraft(
           const note = { ...learned(machine, reader, release), trial, probe: undefined }
           // Whoever tries something wants to see it: what nobody reads moves at once.
           const request = { target: release, staged, why: 'try', moment: 'session', before: note } as const
-          const { kept, surfaces } = await activate(machine, request, area)
-          return { kept, surfaces }
+          const { kept, surfaces, edits } = await activate(machine, request, area)
+          return { kept, surfaces, edits }
         }),
       )
       if (begun === 'dropped') throw overtaken(machine)

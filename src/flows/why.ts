@@ -1,12 +1,14 @@
 /** `skillsctl why <skill>`: which bytes of it are active, where from, since when, and whether agents see them. */
 import type { Commit, Git } from '../archive/git.ts'
 import type { ChannelHead, Release } from '../core/channel.ts'
+import type { Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { originOf } from '../core/origin.ts'
 import { entriesOf, FOLDERS, type SurfaceEntry } from '../core/surface.ts'
 import { type Trial, trialInForce } from '../core/trial.ts'
 import { type Snapshot, type SurfaceSnapshot, takeSnapshot } from '../doctor/snapshot.ts'
+import { readTree, type Tree } from '../edits/tree.ts'
 import { releaseIn } from '../edits/tree-name.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
@@ -46,6 +48,13 @@ export interface Active {
   readonly lastChange: (Omit<Commit, 'hash'> & { readonly commit: string }) | undefined
   /** Paths below the release, or below the root of the surface. */
   readonly edited: readonly string[]
+  /** A person's own version that is shown in its place. */
+  readonly overlay?: ActiveOverlay | undefined
+}
+
+export type ActiveOverlay = Pick<Overlay, 'since' | 'blessed' | 'waits'> & {
+  /** Version that it was made from. */
+  readonly base: string
 }
 
 export interface WhyOnSurface {
@@ -117,14 +126,29 @@ async function onSurface(
   sources: Sources,
 ): Promise<WhyOnSurface> {
   const entry = entries.get(place)
-  const release = ledger.entries.get(place)?.release ?? pointer
-  const installed = release === undefined ? undefined : readInstalled(snapshot.layout, releaseIn(release))
+  const name = ledger.entries.get(place)?.release ?? pointer
+  const tree = name === undefined ? undefined : readTree(snapshot.layout, name)
   const { is, edits: copied = [] } = states.get(place) ?? {}
   const verdict = verdicts.find((one) => one.place === place)
   const known = { surface: surface.name, is, verdict, shows: shownBy(snapshot, ledger) }
-  if (is !== 'ours' || entry === undefined || installed === undefined) return { ...known, active: undefined }
-  const edits = surface.by === 'copy' ? copied : editsIn(snapshot, installed, entry)
-  return { ...known, active: await active(installed, entry, edits, sources) }
+  if (is !== 'ours' || entry === undefined || tree === undefined) return { ...known, active: undefined }
+  const overlay = overlayIn(snapshot, tree, entry)
+  const edits =
+    surface.by === 'copy' ? copied : overlay === undefined ? editsIn(snapshot, tree.release, entry) : []
+  return { ...known, active: { ...(await active(tree.release, entry, edits, sources)), overlay } }
+}
+
+/** What is edited in it since is what the next pull takes over: `skillsctl edits` tells. */
+function overlayIn(
+  { edits }: Snapshot,
+  { overlaid }: Tree,
+  { source }: SurfaceEntry,
+): ActiveOverlay | undefined {
+  const shown = overlaid.find(({ unit }) => unit === source)
+  const overlay = edits.overlays.find(({ unit, surface }) => unit === source && surface === shown?.surface)
+  if (shown === undefined || overlay === undefined) return undefined
+  const { base, since, blessed, waits } = overlay
+  return { base: base.version, since, blessed, waits }
 }
 
 function shownBy({ layout }: Snapshot, { shows }: SurfaceSnapshot['ledger']): WhyOnSurface['shows'] {
