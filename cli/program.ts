@@ -174,6 +174,7 @@ function diffCommand(program: Command): void {
   )
     .option('--against <release>', 'hold the edits against this version or channel')
     .option('--skill <name>', 'only this skill, between two releases')
+    .option('--surface <name>', 'the edits of this surface, where surfaces differ')
     .option('--stat', 'count lines instead of showing them')
     .option('--name-only', 'only name the files')
     .option('--exit-code', 'exit 3 when something differs')

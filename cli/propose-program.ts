@@ -13,7 +13,7 @@ export function proposeCommand(program: Command): void {
     .option('--branch <name>', 'name of the new branch (default: made of the edit)')
     .option('--push', 'push the branch as well, never by force')
     .option('--why <text>', 'the reason, for the commit message')
-    .option('--surface <name>', 'what this surface shows (default: the current release)')
+    .option('--surface <name>', 'the edit of this surface, where surfaces differ')
     .addHelpText(
       'after',
       examples(

@@ -10,6 +10,7 @@ import { hasColours, inColour, type Result, visible } from '../output.ts'
 interface DiffFlags {
   against?: string
   skill?: string
+  surface?: string
   stat?: boolean
   nameOnly?: boolean
   exitCode?: boolean
@@ -27,16 +28,20 @@ export async function diff(cli: Cli, what: readonly string[], flags: DiffFlags):
   }
 }
 
-function requestOf(what: readonly string[], { against, skill, stat, nameOnly }: DiffFlags): DiffRequest {
+function requestOf(
+  what: readonly string[],
+  { against, skill, surface, stat, nameOnly }: DiffFlags,
+): DiffRequest {
   const [first, second, ...rest] = what
   if (rest.length > 0) throw unclear('which two releases?', 'two of them, and --skill <name>')
   if (stat === true && nameOnly === true) throw unclear('lines or names?', '--stat or --name-only')
   const byLines = nameOnly !== true
   if (first === undefined || second === undefined) {
     if (first !== undefined && skill !== undefined) throw unclear('which skill?', 'one of them')
-    return { against, skill: first ?? skill, byLines }
+    return { against, skill: first ?? skill, surface, byLines }
   }
-  if (against !== undefined) throw unclear('two releases, or the edits here?', 'two releases, or --against')
+  if (against !== undefined || surface !== undefined)
+    throw unclear('two releases, or the edits here?', 'two releases, or --against and --surface')
   return { between: [first, second], skill, byLines }
 }
 

@@ -19,10 +19,10 @@ export async function proposeEdit(
   [skill = '']: readonly string[],
   { repo = '.', surface, ...flags }: ProposeFlags,
 ): Promise<Result> {
-  const { findEditedUnit } = await import('../../src/flows/edited-unit.ts')
+  const { findProposedEdit } = await import('../../src/flows/proposed-edit.ts')
   const { propose } = await import('../../src/flows/propose.ts')
   const [machine = ''] = hostname().split('.')
-  const edit = await findEditedUnit(machineContext(cli).layout, skill, { surface, machine })
+  const edit = await findProposedEdit(machineContext(cli), skill, { surface, machine })
   const report = await propose(edit, { ...flags, repository: resolve(repo) })
   return { data: report, text: proposeLines(report) }
 }

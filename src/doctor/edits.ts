@@ -2,17 +2,14 @@
 import { parsePolicies } from '../core/edit-policy.ts'
 import { isUnresolved, type Overlay } from '../core/edits.ts'
 import { isError } from '../core/errors.ts'
-import { readIntact } from '../edits/content.ts'
-import { isRecordLost } from '../edits/rebuild.ts'
+import { isRecordLost, readIntact } from '../edits/content.ts'
 import { shownStill } from '../edits/shown-still.ts'
 import { editingHere } from '../edits/workcopy-names.ts'
-import { findDrift } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Finding, Findings, names } from './finding.ts'
 import type { Snapshot } from './snapshot.ts'
 
-export function checkEdits(snapshot: Snapshot): Finding[] {
-  const { layout, config, edits, editsProblem } = snapshot
+export function checkEdits({ layout, config, edits, editsProblem }: Snapshot): Finding[] {
   const findings = new Findings('edits')
   if (editsProblem !== undefined) {
     const { message, hint, code } = editsProblem
@@ -28,7 +25,6 @@ export function checkEdits(snapshot: Snapshot): Finding[] {
     findings.problem(error.subject ?? 'config.edits', `is no policy: ${error.message}`, { hint })
   }
   for (const overlay of edits.overlays) checkOverlay(findings, layout, overlay)
-  checkPristine(findings, snapshot)
   const open = editingHere(layout)
   if (open.length > 0)
     findings.note(layout.editing, `being edited: ${names(open)}`, {
@@ -60,18 +56,4 @@ function checkOverlay(findings: Findings, layout: Layout, overlay: Overlay): voi
   findings.problem(name, `your edit waits: ${waits.release.version} ${why}`, {
     hint: `skillsctl edits resolve ${unit}${where}`,
   })
-}
-
-/** What somebody has edited in the release is in an overlay, and the release not yet what it was. */
-function checkPristine(findings: Findings, { layout, current, surfaces, edits }: Snapshot): void {
-  if (current === undefined || surfaces.every(({ root }) => root === undefined)) return
-  const taken = edits.taken.get(current.directory)
-  if (taken === undefined || taken.size === 0 || findDrift(layout, current).length === 0) return
-  findings.note(
-    current.version,
-    `its edits are kept, and it is not restored yet: ${names([...taken.keys()])}`,
-    {
-      hint: 'run: skillsctl pull',
-    },
-  )
 }

@@ -161,3 +161,8 @@ export function contentNames({ overlays }: Layout): string[] {
     CONTENT.test(name),
   )
 }
+
+/** Whether there are edits of which no record tells. */
+export function isRecordLost(layout: Layout): boolean {
+  return !existsSync(layout.edits) && contentNames(layout).length > 0
+}

@@ -1,5 +1,5 @@
 /** A record of edits that cannot be read is made anew of what lies in `overlays/` and what surfaces show. */
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Edits, Overlay } from '../core/edits.ts'
 import { formatInstant } from '../core/parse.ts'
@@ -12,11 +12,6 @@ import { isSame, releaseOf } from './overlays.ts'
 import { writeEdits } from './record.ts'
 import { inUnit } from './source.ts'
 import { readTree } from './tree.ts'
-
-/** Whether there are edits of which no record tells. */
-export function isRecordLost(layout: Layout): boolean {
-  return !existsSync(layout.edits) && contentNames(layout).length > 0
-}
 
 /** A unit that somebody shows with an overlay. */
 interface Shown {

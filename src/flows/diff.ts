@@ -3,13 +3,17 @@ import { join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
 import { type DiffSource, diffFiles, type FileDiff } from '../core/file-diffs.ts'
+import type { FileEntry } from '../core/manifest.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { FOLDERS } from '../core/surface.ts'
+import { withUnits } from '../core/unit.ts'
 import { findDrift } from '../home/drift.ts'
 import { editedTree } from '../home/edited-tree.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
-import { type MachineContext, openMachine } from './machine.ts'
+import { requireSurface } from '../surfaces/definitions.ts'
+import { type LocalEdit, localEdits, oneOfEach } from './local-edits.ts'
+import { type Machine, type MachineContext, openMachine } from './machine.ts'
 import { type ReleaseSources, withReleaseSources } from './release-sources.ts'
 
 export interface DiffRequest {
@@ -19,6 +23,8 @@ export interface DiffRequest {
   readonly against?: string | undefined
   /** As `quarterback`, `skills/quarterback` or any path of the release. */
   readonly skill?: string | undefined
+  /** Whose edits, where surfaces differ. */
+  readonly surface?: string | undefined
   /** False where the names of files will do. */
   readonly byLines: boolean
 }
@@ -37,7 +43,7 @@ export async function diff(context: MachineContext, request: DiffRequest): Promi
   const step = steps('diff', context.emit, context.clock)
   const machine = await openMachine(context)
   return withReleaseSources(machine, step, async (sources) => {
-    const [before, after] = await sidesOf(machine.layout, sources, request)
+    const [before, after] = await sidesOf(machine, sources, request)
     const takes = request.skill === undefined ? () => true : withinSkill(request.skill, before, after)
     const files = await step('compare', () => diffFiles(before, after, takes, request.byLines))
     return { from: before.name, to: after.name, files }
@@ -45,15 +51,43 @@ export async function diff(context: MachineContext, request: DiffRequest): Promi
 }
 
 async function sidesOf(
-  layout: Layout,
+  { layout, config }: Machine,
   sources: ReleaseSources,
-  { between, against }: DiffRequest,
+  { between, against, surface }: DiffRequest,
 ): Promise<[DiffSource, DiffSource]> {
   if (between !== undefined) return [await sources.find(between[0]), await sources.find(between[1])]
   const installed = requireCurrent(layout)
+  if (surface !== undefined) requireSurface(config, surface)
+  const edits = oneOfEach((await localEdits(layout, config)).edits, surface)
   const root = join(layout.releases, installed.directory)
-  const here = editedTree(HERE, root, installed.content.files, findDrift(layout, installed))
-  return [against === undefined ? sources.ofInstalled(installed) : await sources.find(against), here]
+  const drifted = editedTree(HERE, root, installed.content.files, findDrift(layout, installed))
+  const here = withSources(drifted, edits, ({ after }, file) => after.read(file))
+  if (against !== undefined) return [await sources.find(against), here]
+  const read = async ({ base, before }: LocalEdit, file: FileEntry): Promise<Uint8Array | undefined> =>
+    before.read(file) ?? (await sources.find(base.version)).read(file.path)
+  return [withSources(sources.ofInstalled(installed), edits, read, 'before'), here]
+}
+
+/** A tree with edited units in the place of what it has. */
+function withSources(
+  tree: DiffSource,
+  edits: ReadonlyMap<string, LocalEdit>,
+  readIn: (edit: LocalEdit, file: FileEntry) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
+  side: 'before' | 'after' = 'after',
+): DiffSource {
+  const files = new Map(
+    [...edits.values()].flatMap((edit) => edit[side].entries.map((entry) => [entry.path, { edit, entry }])),
+  )
+  const units = new Map([...edits].map(([unit, edit]) => [unit, edit[side].entries]))
+  return {
+    name: tree.name,
+    files: withUnits(tree.files, units),
+    read: async (path) => {
+      const { edit, entry } = files.get(path) ?? {}
+      if (edit === undefined || entry === undefined) return tree.read(path)
+      return entry.mode === 'link' ? undefined : readIn(edit, entry)
+    },
+  }
 }
 
 function requireCurrent(layout: Layout): Installed {

@@ -10,6 +10,7 @@ import type { Entry } from '../core/manifest.ts'
 import { branchName, commitMessage, type FileEdit, fileEdits } from '../core/proposal.ts'
 import { shellLine } from '../core/shell.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
+import type { Locate } from '../home/drift.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import {
   insistOnBase,
@@ -27,8 +28,8 @@ export interface ProposedEdit {
   readonly unit: string
   /** What is in it now; paths as in the release. */
   readonly entries: readonly Entry[]
-  /** Holds these files, below their paths in the release. */
-  readonly directory: string
+  /** Where these files are. */
+  readonly locate: Locate
   /** Entries of other units may be among those of the release. */
   readonly base: { readonly version: string; readonly commit: string; readonly entries: readonly Entry[] }
   /** Short name of the machine. */
@@ -121,7 +122,9 @@ async function writeTree(
   edit: ProposedEdit,
   files: readonly FileEdit[],
 ): Promise<string> {
-  const edits = files.map((file) => (file.kind === 'deleted' ? file : treeEdit(edit.directory, file.entry)))
+  const edits = files.map((file) =>
+    file.kind === 'deleted' ? file : treeEdit(edit.locate(file.entry.path), file.entry),
+  )
   const room = await onDisk(tmpdir(), () => mkdtemp(join(tmpdir(), 'skillsctl-propose-')))
   try {
     return await checkout.writeTree(edit.base.commit, edits, room)
@@ -130,8 +133,7 @@ async function writeTree(
   }
 }
 
-function treeEdit(directory: string, entry: Entry): TreeEdit {
-  const path = join(directory, entry.path)
+function treeEdit(path: string, entry: Entry): TreeEdit {
   const isLink = entry.mode === 'link'
   const content = onDiskNow(path, () => {
     if (lstatSync(path).isSymbolicLink() !== isLink) return undefined

@@ -358,7 +358,7 @@ const TOLD: Case[] = [
       await writeFile(path, `${head('plan')}more\n`)
     },
     says: '- 2026.11.20-3f2a9c1: edited on this machine: skills/plan/SKILL.md',
-    left: /skillsctl verify --repair/,
+    left: /skillsctl edits; .+ skillsctl pull/,
     isNote: true,
   },
   {
@@ -366,7 +366,7 @@ const TOLD: Case[] = [
     breaks: ({ layout, release }) =>
       unlink(join(layout.releases, release.directory, 'skills/quarterback/scripts/run.sh')),
     says: '! 2026.11.20-3f2a9c1: files are gone from it: skills/quarterback/scripts/run.sh',
-    left: /skillsctl verify --repair/,
+    left: /skillsctl edits; .+ skillsctl pull/,
   },
   {
     state: 'a surface that waits for a session',

@@ -115,7 +115,8 @@ async function edited(change: Change, unit = UNIT, commit = released): Promise<P
   const before = await entriesBelow(directory)
   await change((path) => join(directory, unit, path))
   const entries = await entriesBelow(directory)
-  return { unit, directory, entries, base: { version: VERSION, commit, entries: before }, machine: 'mini' }
+  const locate = (path: string): string => join(directory, path)
+  return { unit, locate, entries, base: { version: VERSION, commit, entries: before }, machine: 'mini' }
 }
 
 async function entriesBelow(directory: string): Promise<Entry[]> {
@@ -190,7 +191,7 @@ describe('an edit', () => {
       expect(mode).toBe(entry.mode === 'link' ? '120000' : `100${entry.mode}`)
       const content = await repository.bytes('cat-file', 'blob', `${branch}:${entry.path}`)
       if (entry.mode === 'link') expect(content.toString()).toBe(entry.target)
-      else expect(content).toEqual(await readFile(join(edit.directory, entry.path)))
+      else expect(content).toEqual(await readFile(edit.locate(entry.path)))
     }
     expect(await repository.run('fsck', '--strict')).toBe('')
     expect(await untouched(repository)).toEqual(before)
@@ -492,7 +493,7 @@ describe('it is refused', () => {
     const outside = await edited((at) => symlink('../../../etc', at('etc')))
     expect(await refusal(repository, outside)).toMatchObject({ code: 'refused', subject: `${UNIT}/etc` })
     const racing = await edited(reworded)
-    await writeFile(join(racing.directory, `${UNIT}/SKILL.md`), 'later\n')
+    await writeFile(racing.locate(`${UNIT}/SKILL.md`), 'later\n')
     expect(await refusal(repository, racing)).toMatchObject({ code: 'drift' })
     const stray = { ...racing, unit: 'skills/quarter' }
     expect(await refusal(repository, stray)).toMatchObject({ code: 'usage' })

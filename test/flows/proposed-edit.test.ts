@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { findEditedUnit } from '../../src/flows/edited-unit.ts'
+import { findProposedEdit } from '../../src/flows/proposed-edit.ts'
 import { createSurfaceHome } from '../support/surface-home.ts'
 
 const FILES = {
@@ -23,7 +23,7 @@ test('an edited skill is found by its name, with all that it holds now, and the 
   await writeFile(at('skills/quarterback/__pycache__/x.pyc'), '')
   await mkdir(at('skills/mine'))
   await writeFile(at('skills/mine/SKILL.md'), 'mine\n')
-  const find = (wanted: string) => findEditedUnit(home.layout, wanted, { machine: 'mini' })
+  const find = (wanted: string) => findProposedEdit(home.context, wanted, { machine: 'mini' })
   const edit = await find('quarterback')
   expect(edit).toMatchObject({ unit: 'skills/quarterback', machine: 'mini', base: { version: directory } })
   expect(edit.base.entries.map(({ path }) => path)).toEqual([
