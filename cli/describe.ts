@@ -81,7 +81,7 @@ export function keptLines(kept: readonly string[]): string[] {
 
 /** What became of surfaces, a line each; nothing of those where nothing was to do. */
 export function settledLines(surfaces: readonly Settled[]): string[] {
-  return surfaces.flatMap(({ surface, outcome, from, to, shown, sessions = 0, overdue }) => {
+  return surfaces.flatMap(({ surface, outcome, from, to, shown, contact, sessions = 0, overdue }) => {
     if (outcome === 'waits') return [`  ${surface} shows ${from} until ${whatItAwaits(sessions)}`]
     if (outcome !== 'moved') return []
     const { changed = [], shadowed = [], recovered = [] } = shown ?? {}
@@ -89,9 +89,35 @@ export function settledLines(surfaces: readonly Settled[]): string[] {
     return [
       `  ${surface} shows ${to}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
       ...(recovered.length === 0 ? [] : [recoveredLine(surface, `${to}`, recovered.length)]),
-      ...shadowed.map((place) => `  ! ${surface}: ${place} is shadowed by something of yours`),
+      ...contactLines(surface, contact),
+      ...shadowed.map(
+        (place) => `  ! ${surface}: ${place} is shadowed by something of yours${whyIn(contact, place)}`,
+      ),
     ]
   })
+}
+
+/** What became of what a person had there before. */
+function contactLines(surface: string, contact: Settled['contact']): string[] {
+  if (contact === undefined) return []
+  const { equal, kept, taken, stays, snapshot } = contact
+  const chosen = stays.filter(({ why }) => why === undefined)
+  return [
+    ...(equal.length === 0
+      ? []
+      : [`  ${surface}: ${equal.length} of yours equal to the release, taken over`]),
+    ...kept.map((place) => `  ${surface}: ${place} stays as you have it, as an edit of the release`),
+    ...taken.map((place) => `  ${surface}: ${place} is of the release now; yours is in kept/`),
+    ...(chosen.length === 0
+      ? []
+      : [`  to decide: skillsctl surface add ${surface} --adopt keep, or --adopt take`]),
+    ...(snapshot === undefined ? [] : [`  what was there before: skillsctl kept show ${snapshot}`]),
+  ]
+}
+
+function whyIn(contact: Settled['contact'], place: string): string {
+  const why = contact?.stays.find((one) => one.place === place)?.why
+  return why === undefined ? '' : ` (${why})`
 }
 
 /** Who was ahead, who was behind, and why. */

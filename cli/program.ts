@@ -2,11 +2,12 @@
 import { Command, Option } from 'commander'
 import { define, examples, list, parseAge, parseCount, reading, signing } from './define.ts'
 import { editsCommands } from './edits-program.ts'
+import { keptCommands } from './kept-program.ts'
 import { keysCommands } from './keys-program.ts'
 import { proposeCommand } from './propose-program.ts'
 import { runCommands } from './run-program.ts'
 import { sessionCommands } from './session-program.ts'
-import { surfaceCommands } from './surface-program.ts'
+import { adoption, surfaceCommands } from './surface-program.ts'
 
 /** @param first word of the command line: where that names a command of a machine, the others are not needed */
 export function buildProgram(version: string, first?: string): Command {
@@ -59,6 +60,7 @@ function machineCommands(program: Command): void {
       'canary, stable or drafts/<name> (default: the one in the token, else stable)',
     )
     .option('--surface <presets>', 'show it to these agents, as in claude-code,agents')
+    .addOption(adoption())
     .addHelpText(
       'after',
       examples(
@@ -163,6 +165,7 @@ function machineCommands(program: Command): void {
   exportCommand(program)
   proposeCommand(program)
   runCommands(program)
+  keptCommands(program)
 }
 
 function diffCommand(program: Command): void {

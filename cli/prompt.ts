@@ -3,8 +3,9 @@ import { Writable } from 'node:stream'
 import { SkillsctlError } from '../src/core/errors.ts'
 import type { Confirm } from '../src/index.ts'
 import { changeLines } from './describe.ts'
+import { visible } from './output.ts'
 
-function isInteractive(): boolean {
+export function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
 }
 
@@ -17,6 +18,22 @@ export function confirmer(yes: boolean): Confirm {
     const answer = await atTerminal(process.stderr, (ask) => ask(`${question} [y/N] `))
     return /^y(?:es)?$/i.test(answer.trim())
   }
+}
+
+/**
+ * Has a person choose, of words that begin differently.
+ * @returns undefined where there is no terminal, and for any other answer
+ */
+export async function choose<T extends string>(
+  lines: readonly string[],
+  question: string,
+  words: readonly T[],
+): Promise<T | undefined> {
+  if (!isInteractive()) return undefined
+  for (const line of lines) process.stderr.write(`${visible(line)}\n`)
+  const answer = await atTerminal(process.stderr, (ask) => ask(`${question} [${words.join('/')}] `))
+  const typed = answer.trim().toLowerCase()
+  return typed === '' ? undefined : words.find((word) => word.startsWith(typed))
 }
 
 /** Reads a line without showing it. @throws SkillsctlError `usage` without a terminal, or when two answers differ */

@@ -1,6 +1,6 @@
 /** `skillsctl surface …`: where agents look. */
 import { type Command, Option } from 'commander'
-import { PRESETS } from '../src/core/surface.ts'
+import { ADOPTIONS, PRESETS } from '../src/core/surface.ts'
 import { define, examples, list, parseAge } from './define.ts'
 
 export function surfaceCommands(program: Command): void {
@@ -32,6 +32,7 @@ export function surfaceCommands(program: Command): void {
     )
     .addOption(list('--only <pattern>', "only these entries (repeatable; '' for all)"))
     .addOption(list('--except <pattern>', "not these entries (repeatable; '' for none)"))
+    .addOption(adoption())
     .addHelpText('after', presets())
     .addHelpText(
       'after',
@@ -50,7 +51,12 @@ export function surfaceCommands(program: Command): void {
     'remove <name>',
     'take away what was made there, and nothing else',
     async () => (await load()).remove,
-  ).addHelpText('after', examples('skillsctl surface remove claude-code'))
+  )
+    .option('--gone', 'its directory was deleted for good: forget what was made there')
+    .addHelpText(
+      'after',
+      examples('skillsctl surface remove claude-code', 'skillsctl surface remove notes --gone'),
+    )
   define(
     surface,
     'adopt <entry>',
@@ -75,6 +81,13 @@ export function surfaceCommands(program: Command): void {
         'skillsctl surface hook claude-code --remove',
       ),
     )
+}
+
+export function adoption(): Option {
+  return new Option(
+    '--adopt <how>',
+    "skills of yours that differ: keep yours as edits, take the release's, or skip (default: ask, else skip)",
+  ).choices([...ADOPTIONS])
 }
 
 function presets(): string {

@@ -1,7 +1,7 @@
 /** The commands of a machine: from arguments to a flow, from its report to lines. */
 import { parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
-import { CUSTOM } from '../../src/core/surface.ts'
+import { type Adoption, CUSTOM, type Preset } from '../../src/core/surface.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, layoutFor, machineContext } from '../context.ts'
@@ -16,12 +16,12 @@ type Args = readonly string[]
 export async function join(
   cli: Cli,
   [where = '']: Args,
-  flags: { root?: string; channel?: string; surface?: string },
+  flags: { root?: string; channel?: string; surface?: string; adopt?: Adoption },
 ): Promise<Result> {
   const { join } = await import('../../src/flows/join.ts')
   const presets = await presetsIn(flags.surface)
   const { machine, pull, joined } = await join(machineContext(cli), await target(where, flags))
-  const shown = await showTo(cli, presets)
+  const shown = await showTo(cli, presets, flags.adopt)
   const result = pullResult(cli, pull, {})
   const failed = result.problem === undefined ? shown.problem : undefined
   const first = joined
@@ -43,11 +43,11 @@ async function nobodySees(cli: Cli): Promise<string[]> {
 }
 
 /** Before anything is done, so that a typo changes nothing. @throws SkillsctlError `usage` */
-async function presetsIn(flag: string | undefined): Promise<string[]> {
+async function presetsIn(flag: string | undefined): Promise<Preset[]> {
   if (flag === undefined) return []
-  const { requirePreset } = await import('../../src/flows/surface.ts')
+  const { requirePreset } = await import('../../src/flows/chosen-surface.ts')
   const presets = flag.split(',').map((name) => requirePreset(name.trim()))
-  if (presets.every(({ name }) => name !== CUSTOM.name)) return [...new Set(presets.map(({ name }) => name))]
+  if (presets.every(({ name }) => name !== CUSTOM.name)) return [...new Set(presets)]
   throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
     subject: CUSTOM.name,
     hint: 'join first, then: skillsctl surface add custom --as <name> --root <directory>',
@@ -62,20 +62,23 @@ interface ShownTo {
 }
 
 /** The machine has joined, and one surface is not in the way of another. */
-async function showTo(cli: Cli, presets: readonly string[]): Promise<ShownTo> {
+async function showTo(cli: Cli, presets: readonly Preset[], adopt: Adoption | undefined): Promise<ShownTo> {
   const shown: ShownTo = { data: [], text: [] }
-  for (const preset of presets) {
-    const { add } = await import('./surface.ts')
-    try {
-      const { data, text } = await add(cli, [preset], {})
-      if (data !== undefined) shown.data.push(data)
-      shown.text.push(...text)
-    } catch (error) {
-      const failure = asFailure(error)
-      shown.text.push(`! ${preset} was not added; once that is mended: skillsctl surface add ${preset}`)
-      if (shown.problem === undefined) shown.problem = failure
-      else cli.output.warn(`${preset}: ${failure.message}: ${failure.subject ?? ''}`)
+  if (presets.length === 0) return shown
+  const { addAll, addLines } = await import('./surface.ts')
+  const requests = presets.map(({ name, root }) => ({
+    preset: name,
+    options: root === undefined || adopt === undefined ? {} : { adopt },
+  }))
+  for (const { preset, report, problem } of await addAll(cli, requests)) {
+    if (report !== undefined) {
+      shown.data.push(report)
+      shown.text.push(...addLines(report))
     }
+    if (problem === undefined) continue
+    shown.text.push(`! ${preset} was not added; once that is mended: skillsctl surface add ${preset}`)
+    if (shown.problem === undefined) shown.problem = problem
+    else cli.output.warn(`${preset}: ${problem.message}: ${problem.subject ?? ''}`)
   }
   return shown
 }

@@ -3,14 +3,16 @@ import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
-import { FOLDERS, findPreset } from '../../src/core/surface.ts'
-import type { ExportStatus, SurfaceOptions, SurfaceReport, SurfaceStatus } from '../../src/flows/surface.ts'
+import { ADOPTIONS, type Adoption, FOLDERS, findPreset } from '../../src/core/surface.ts'
+import type { ExportStatus, SurfaceStatus } from '../../src/flows/list-surfaces.ts'
+import type { Added, SurfaceOptions, SurfaceReport, SurfaceRequest } from '../../src/flows/surface.ts'
 import type { HookReport } from '../../src/flows/surface-hook.ts'
 import type { User } from '../../src/surfaces/root.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { keptLines, settledLines } from '../describe.ts'
 import { hookProgram } from '../hook-program.ts'
 import type { Result } from '../output.ts'
+import { choose, isInteractive } from '../prompt.ts'
 
 type Args = readonly string[]
 
@@ -25,6 +27,7 @@ interface AddFlags {
   maxWait?: number
   only?: readonly string[]
   except?: readonly string[]
+  adopt?: Adoption
 }
 
 export function currentUser(): User {
@@ -32,9 +35,35 @@ export function currentUser(): User {
 }
 
 export async function add(cli: Cli, [preset = '']: Args, flags: AddFlags): Promise<Result> {
-  const { addSurface } = await import('../../src/flows/surface.ts')
-  const report = await addSurface(machineContext(cli), preset, optionsFrom(flags), currentUser())
-  return { data: report, text: addLines(report) }
+  const [added] = await addAll(cli, [{ preset, options: optionsFrom(flags) }])
+  if (added?.report === undefined) throw added?.problem
+  return { data: added.report, text: addLines(added.report) }
+}
+
+/** Asks once, before anything is changed, about all that differs from the release. */
+export async function addAll(cli: Cli, requests: readonly SurfaceRequest[]): Promise<Added[]> {
+  const { addSurfaces, differingOn } = await import('../../src/flows/surface.ts')
+  const context = machineContext(cli)
+  const undecided = requests.filter(({ options }) => options.adopt === undefined)
+  const differing = isInteractive() ? await differingOn(context, undecided, currentUser()) : []
+  const adopt =
+    differing.length === 0
+      ? undefined
+      : await choose(
+          [
+            'these are here already, and differ from the release:',
+            ...differing.map(({ surface, place }) => `  ${surface}: ${place}`),
+          ],
+          'keep yours as edits, take the release, or skip them for now?',
+          ADOPTIONS,
+        )
+  const isDiffering = (name: string): boolean => differing.some(({ surface }) => surface === name)
+  const decided = requests.map(({ preset, options }) =>
+    adopt !== undefined && isDiffering(options.name ?? preset)
+      ? { preset, options: { adopt, ...options } }
+      : { preset, options },
+  )
+  return addSurfaces(context, decided, currentUser())
 }
 
 function optionsFrom({ as, root, folder, copy, link, maxWait, ...flags }: AddFlags): SurfaceOptions {
@@ -49,6 +78,7 @@ function optionsFrom({ as, root, folder, copy, link, maxWait, ...flags }: AddFla
     maxWait: maxWait === undefined ? undefined : Math.round(maxWait / 1000),
     only: flags.only,
     except: flags.except,
+    adopt: flags.adopt,
   }
 }
 
@@ -61,7 +91,7 @@ function foldersFrom(names: readonly string[]): SurfaceOptions['folders'] {
   })
 }
 
-export function addLines({ surface, isNew, settled, entries }: SurfaceReport): string[] {
+export function addLines({ surface, isNew, settled, entries, leftOut }: SurfaceReport): string[] {
   const { name, root, by, preset } = surface
   if (root === undefined) {
     return [
@@ -70,14 +100,18 @@ export function addLines({ surface, isNew, settled, entries }: SurfaceReport): s
   }
   const way = by === 'copy' ? 'copies' : 'links'
   const first = `${isNew ? 'added' : 'changed'} ${name}: ${way} in ${root}`
-  if (settled === undefined) return [first, '  nothing is installed yet: skillsctl pull fills it']
+  const notSaved = leftOut.map(
+    ({ place, why }) => `  ! not in the snapshot, and never touched: ${place} (${why})`,
+  )
+  if (settled === undefined)
+    return [first, ...notSaved, '  nothing is installed yet: skillsctl pull fills it']
   const fitsNothing = entries === 0 && settled.outcome === 'moved' && settled.shown?.shadowed.length === 0
   const hint = fitsNothing ? ['  ! nothing of this release fits: look at --folder, --only and --except'] : []
-  return [first, ...settledLines([settled]), ...hint]
+  return [first, ...notSaved, ...settledLines([settled]), ...hint]
 }
 
 export async function listAll(cli: Cli): Promise<Result> {
-  const { listSurfaces } = await import('../../src/flows/surface.ts')
+  const { listSurfaces } = await import('../../src/flows/list-surfaces.ts')
   const surfaces = await listSurfaces(machineContext(cli))
   const text =
     surfaces.length === 0
@@ -117,9 +151,13 @@ function lastExport({ release, at, skills, changed }: ExportStatus, now: number)
     : `${last}, ${changed.length} of ${skills.length} skills changed since; `
 }
 
-export async function remove(cli: Cli, [name = '']: Args): Promise<Result> {
-  const { removeSurface } = await import('../../src/flows/surface.ts')
-  const { changed, kept } = await removeSurface(machineContext(cli), name)
+export async function remove(
+  cli: Cli,
+  [name = '']: Args,
+  { gone = false }: { gone?: boolean },
+): Promise<Result> {
+  const { removeSurface } = await import('../../src/flows/remove-surface.ts')
+  const { changed, kept } = await removeSurface(machineContext(cli), name, { gone })
   const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'}`
   return {
     data: { removed: name, entries: changed, kept },

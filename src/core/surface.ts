@@ -74,6 +74,13 @@ export function findPreset(name: string): Preset | undefined {
   return name === CUSTOM.name ? CUSTOM : PRESETS.find((preset) => preset.name === name)
 }
 
+/**
+ * What becomes of something that a person has in the place of an entry, and that differs from the release. `keep`: it is
+ * shown, as an edit. `take`: the release's is shown, it goes to `kept/`. `skip`: it stays, and shadows the entry.
+ */
+export const ADOPTIONS = ['keep', 'take', 'skip'] as const
+export type Adoption = (typeof ADOPTIONS)[number]
+
 /** One place where an agent looks, as a person chose it. */
 export interface Surface {
   readonly name: string
@@ -92,6 +99,10 @@ export interface Surface {
   readonly only: readonly string[]
   /** Patterns of entries that it leaves out. */
   readonly except: readonly string[]
+  /** Until a release was first shown there: what becomes of what a person had there before. */
+  readonly adopt?: Adoption | undefined
+  /** Directory of `kept/` that holds what was there before. */
+  readonly snapshot?: string | undefined
 }
 
 /** Seconds. */
@@ -124,6 +135,8 @@ export function parseSurface(value: unknown, subject: string): Surface {
     maxWait: integer(fields['maxWait'], `${subject}.maxWait`),
     only: texts('only'),
     except: texts('except'),
+    adopt: ADOPTIONS.find((known) => known === fields['adopt']),
+    snapshot: optional(fields['snapshot'], `${subject}.snapshot`, string),
   }
 }
 

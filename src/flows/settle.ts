@@ -22,6 +22,11 @@ export async function settle(
   former?: InstalledName,
 ): Promise<{ readonly settled: readonly Settled[]; readonly edits: readonly Outcome[] }> {
   const also = former === undefined ? [] : [former.directory]
+  const isNew = surfaces.some(({ adopt }) => adopt !== undefined)
+  const contact = isNew
+    ? await (await import('./first-contact.ts')).meet(layout, config, surfaces, now)
+    : undefined
   const { outcomes, spoiled } = await takeEdits(layout, config, now, also)
-  return { settled: await settleSurfaces(layout, surfaces, moment, now, spoiled), edits: outcomes }
+  const settled = await settleSurfaces(layout, surfaces, moment, now, spoiled, contact?.yielded)
+  return { settled: (await contact?.done(settled)) ?? settled, edits: outcomes }
 }

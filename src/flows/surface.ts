@@ -1,49 +1,33 @@
+/** `skillsctl surface add`: places where agents look, of which some have something of the person in them already. */
 import { join } from 'node:path'
-import { isError, SkillsctlError } from '../core/errors.ts'
-import { nearMisses } from '../core/near-misses.ts'
-import {
-  CUSTOM,
-  checkSurfaceName,
-  type Folder,
-  findPreset,
-  MAX_WAIT,
-  PRESETS,
-  type Preset,
-  type Surface,
-} from '../core/surface.ts'
+import { isError, type SkillsctlError } from '../core/errors.ts'
+import type { Surface } from '../core/surface.ts'
 import { makePath } from '../disk/atomic-file.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
-import { isViewOf } from '../edits/view-name.ts'
-import { wantedTree } from '../edits/wanted.ts'
+import { readEdits, writeEdits } from '../edits/record.ts'
+import { releaseTree } from '../edits/tree.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
-import { currentRelease } from '../home/releases.ts'
-import { requireSurface, surfacesOf, writeSurface } from '../surfaces/definitions.ts'
-import { holds, liveLeases } from '../surfaces/lease.ts'
-import { EMPTY, type Exported, isLost, readLedger } from '../surfaces/ledger.ts'
-import { pointerOf, removePointer } from '../surfaces/pointer.ts'
-import { insistOnFreeRoot, isDirectory, rootOf, type User } from '../surfaces/root.ts'
+import { readInstalled } from '../home/releases.ts'
+import { placesAside, putBack } from '../surfaces/adopt.ts'
+import { meetEntries } from '../surfaces/contact.ts'
+import { surfacesOf, writeSurface } from '../surfaces/definitions.ts'
+import { entryState } from '../surfaces/entry-state.ts'
+import { type Ledger, readLedger } from '../surfaces/ledger.ts'
+import { targetOf } from '../surfaces/link.ts'
+import { insistOnFreeRoot, type User } from '../surfaces/root.ts'
 import type { Settled } from '../surfaces/settle.ts'
-import { type Shown, showTree } from '../surfaces/show.ts'
-import { skillsOf } from '../surfaces/skills.ts'
+import { type LeftOut, type TakenSnapshot, takeSnapshot } from '../surfaces/snapshot.ts'
 import { wantedReleases } from '../surfaces/wanted.ts'
+import { requirePreset, type SurfaceOptions, surfaceFrom } from './chosen-surface.ts'
 import type { MachineContext } from './machine.ts'
+import { forget, takeAway } from './remove-surface.ts'
 import { settle } from './settle.ts'
 
-export interface SurfaceOptions {
-  /** Default: the name of the preset. */
-  readonly name?: string | undefined
-  /** Instead of that of the preset; absolute. */
-  readonly root?: string | undefined
-  readonly folders?: readonly Folder[] | undefined
-  readonly by?: Surface['by'] | undefined
-  readonly switch?: Surface['switch'] | undefined
-  /** Seconds. */
-  readonly maxWait?: number | undefined
-  readonly only?: readonly string[] | undefined
-  readonly except?: readonly string[] | undefined
-}
+export type { SurfaceOptions } from './chosen-surface.ts'
+
+type Rooted = Surface & { readonly root: string }
 
 export interface SurfaceReport {
   readonly surface: Surface
@@ -53,6 +37,21 @@ export interface SurfaceReport {
   readonly settled: Settled | undefined
   /** What it shows now. */
   readonly entries: number
+  /** What of the person is not in the snapshot, and is never touched. */
+  readonly leftOut: readonly LeftOut[]
+}
+
+/** What a person asks for. */
+export interface SurfaceRequest {
+  readonly preset: string
+  readonly options: SurfaceOptions
+}
+
+/** What became of one of several. */
+export interface Added {
+  readonly preset: string
+  readonly report?: SurfaceReport
+  readonly problem?: SkillsctlError
 }
 
 /**
@@ -61,255 +60,172 @@ export interface SurfaceReport {
  */
 export async function addSurface(
   context: MachineContext,
-  presetName: string,
+  preset: string,
   options: SurfaceOptions,
   user: User,
 ): Promise<SurfaceReport> {
-  const { layout, now } = context
-  const preset = requirePreset(presetName)
+  const [added] = await addSurfaces(context, [{ preset, options }], user)
+  if (added?.report !== undefined) return added.report
+  throw added?.problem
+}
+
+/** Several at once, with one snapshot of what was in all of them; none is in the way of another. */
+export async function addSurfaces(
+  context: MachineContext,
+  requests: readonly SurfaceRequest[],
+  user: User,
+): Promise<Added[]> {
+  const { layout } = context
+  for (const { preset } of requests) requirePreset(preset)
   await requireConfig(layout)
   await createHome(layout)
-  // All of it under the lock: of two that are added at once, each knows of the other.
+  const now = context.now()
+  const before = await takeSnapshot(layout, await untouched(layout, requests, user), now)
+  // All of them under the lock: of two that are added at once, each knows of the other.
   return withLock(layout.lock, async () => {
-    const config = await requireConfig(layout)
-    const known = surfacesOf(config).find((one) => one.name === (options.name ?? preset.name))
-    const surface = surfaceFrom(preset, options, known, user)
-    const { root, name, folders } = surface
-    if (root !== undefined) {
-      insistOnFreeRoot(layout, name, root, folders, surfacesOf(config))
-      for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
+    const added: Added[] = []
+    for (const request of requests) {
+      const { preset } = request
+      try {
+        added.push({ preset, report: await addOne(layout, request, user, before, now) })
+      } catch (problem) {
+        if (!isError(problem)) throw problem
+        added.push({ preset, problem })
+      }
     }
-    if (known !== undefined && known.root !== root) await takeAway(layout, known, now())
-    await writeSurface(layout, name, surface)
-    const { settled: all } = await settle(layout, await requireConfig(layout), [surface], 'asked', now())
-    const [settled] = all
-    if (settled?.problem !== undefined) {
-      if (known === undefined) await undo(layout, surface, now())
-      throw settled.problem
-    }
-    const { entries } = await readLedger(layout, name)
-    return { surface, isNew: known === undefined, settled, entries: entries.size }
+    return added
   })
 }
 
-/** Takes away what we have made there, and nothing else. The caller holds the lock. */
-async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
-  if (root === undefined || !(await canHoldOurs(layout, { ...surface, root })))
-    return { changed: [], shadowed: [], kept: [] }
-  return showTree(layout, { ...surface, root }, undefined, now)
+async function addOne(
+  layout: Layout,
+  request: SurfaceRequest,
+  user: User,
+  { snapshot, leftOut }: TakenSnapshot,
+  now: number,
+): Promise<SurfaceReport> {
+  const { known, surface: chosen, isMet } = await choose(layout, request, user)
+  const { root, name, folders } = chosen
+  const before = known?.root === root ? known?.snapshot : undefined
+  const saved = snapshot?.roots.some((one) => one.surface === name) === true ? snapshot.name : undefined
+  const surface: Surface = {
+    ...chosen,
+    adopt: isMet ? (request.options.adopt ?? 'skip') : known?.adopt,
+    snapshot: before ?? saved,
+  }
+  if (root !== undefined)
+    for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
+  if (known !== undefined && known.root !== root) await takeAway(layout, known, now)
+  await writeSurface(layout, name, surface)
+  const { settled: all } = await settle(layout, await requireConfig(layout), [surface], 'asked', now)
+  const [settled] = all
+  if (settled?.problem !== undefined) {
+    if (known === undefined) await undo(layout, surface, now)
+    throw settled.problem
+  }
+  const { entries } = await readLedger(layout, name)
+  return {
+    surface,
+    isNew: known === undefined,
+    settled,
+    entries: entries.size,
+    leftOut: leftOut.filter((one) => one.surface === name),
+  }
 }
 
-/**
- * Whether there is anything to take away. A root that has gone may be a disk that is not mounted: it would come back
- * with links that lead nowhere, and nobody would know that they were ours.
- * @throws SkillsctlError `absent` when there is, and it cannot be reached
- */
-async function canHoldOurs(layout: Layout, { name, root }: Surface & { root: string }): Promise<boolean> {
-  if (onDiskNow(root, () => isDirectory(root))) return true
-  if (!isLost(layout, name) && (await readLedger(layout, name)).entries.size === 0) return false
-  throw new SkillsctlError(
-    'absent',
-    'the root of this surface is not there, so that nothing can be removed',
-    {
-      subject: root,
-      hint: 'mount its disk again; if it was deleted, make an empty directory there; then do this again',
-    },
-  )
+interface Choice {
+  readonly known: Surface | undefined
+  readonly surface: Surface
+  /** Whether there may be something of the person that nobody was asked about. */
+  readonly isMet: boolean
 }
 
-/** Its ledger tells what may still be read, and goes when that is over. */
-async function forget(layout: Layout, name: string): Promise<void> {
-  await writeSurface(layout, name, undefined)
-  removePointer(layout, name)
+/** @throws SkillsctlError `usage`, `refused` */
+async function choose(layout: Layout, { preset, options }: SurfaceRequest, user: User): Promise<Choice> {
+  const surfaces = surfacesOf(await requireConfig(layout))
+  const found = requirePreset(preset)
+  const known = surfaces.find((one) => one.name === (options.name ?? found.name))
+  const surface = surfaceFrom(found, options, known, user)
+  const { root, name, folders } = surface
+  if (root === undefined) return { known, surface, isMet: false }
+  insistOnFreeRoot(layout, name, root, folders, surfaces)
+  const isWider = known?.root !== root || folders.some((folder) => !known.folders.includes(folder))
+  return { known, surface, isMet: isWider || options.adopt !== undefined }
+}
+
+async function untouched(
+  layout: Layout,
+  requests: readonly SurfaceRequest[],
+  user: User,
+): Promise<{ surface: Rooted; isOurs: (place: string) => boolean }[]> {
+  const found = await Promise.all(requests.map((request) => roomOf(layout, request, user)))
+  return found.flatMap((room) => {
+    if (room === undefined) return []
+    const { surface, ledger } = room
+    const isOurs = (place: string): boolean =>
+      targetOf(join(surface.root, place))?.startsWith(join(layout.surfaces, '/')) === true ||
+      entryState(layout, surface.root, place, ledger.entries.get(place), undefined).is === 'ours'
+    return [{ surface, isOurs }]
+  })
+}
+
+/** Undefined where there is nothing to meet, or nothing can be added: whoever adds it says why. */
+async function roomOf(
+  layout: Layout,
+  request: SurfaceRequest,
+  user: User,
+): Promise<{ surface: Rooted; ledger: Ledger } | undefined> {
+  try {
+    const { surface, isMet } = await choose(layout, request, user)
+    const { root } = surface
+    if (!isMet || root === undefined) return undefined
+    return { surface: { ...surface, root }, ledger: await readLedger(layout, surface.name) }
+  } catch (error) {
+    if (isError(error)) return undefined
+    throw error
+  }
+}
+
+/** Something of the person that differs from what is about to be shown in its place. */
+export interface Differing {
+  readonly surface: string
+  readonly place: string
+}
+
+/** What a person could be asked about. Reads only. */
+export async function differingOn(
+  { layout, now }: MachineContext,
+  requests: readonly SurfaceRequest[],
+  user: User,
+): Promise<Differing[]> {
+  const wanted = await wantedReleases(layout, now())
+  const differing: Differing[] = []
+  for (const request of requests) {
+    const room = await roomOf(layout, request, user)
+    const release = room && wanted(room.surface.name)
+    const installed = release === undefined ? undefined : readInstalled(layout, release)
+    if (room === undefined || installed === undefined) continue
+    const { surface, ledger } = room
+    const met = await meetEntries(layout, surface, ledger, releaseTree(layout, installed))
+    const different = met.filter(({ is }) => is === 'different')
+    differing.push(...different.map(({ place }) => ({ surface: surface.name, place })))
+  }
+  return differing
 }
 
 /** A surface that could not be shown is not added; one of which something stays is, so that a person can remove it. */
 async function undo(layout: Layout, surface: Surface, now: number): Promise<void> {
+  const { name, root } = surface
   try {
     await takeAway(layout, surface, now)
+    // What the person had is where it was, and needs no edit.
+    if (root !== undefined) for (const aside of placesAside(layout, name, now)) await putBack(aside, root)
+    const edits = await readEdits(layout)
+    const overlays = edits.overlays.filter((overlay) => overlay.surface !== name)
+    if (overlays.length < edits.overlays.length) await writeEdits(layout, { ...edits, overlays })
   } catch (error) {
     if (isError(error)) return
     throw error
   }
-  await forget(layout, surface.name)
-}
-
-/** @throws SkillsctlError `usage` for a preset that does not exist */
-export function requirePreset(name: string): Preset {
-  const preset = findPreset(name)
-  if (preset !== undefined) return preset
-  const names = [...PRESETS, CUSTOM].map((one) => one.name)
-  const near = nearMisses(name, names)
-  throw new SkillsctlError('usage', 'there is no such preset', {
-    subject: name,
-    expected: names.join(', '),
-    hint:
-      near.length > 0
-        ? `did you mean ${near.join(' or ')}?`
-        : 'for any other place: skillsctl surface add custom --as <name> --root <directory>',
-  })
-}
-
-/** What was chosen before stays, unless it is chosen anew. */
-function surfaceFrom(
-  preset: Preset,
-  options: SurfaceOptions,
-  known: Surface | undefined,
-  user: User,
-): Surface {
-  if (known !== undefined && known.preset !== preset.name) {
-    throw new SkillsctlError('refused', 'this surface is of another preset', {
-      subject: known.name,
-      expected: known.preset,
-      found: preset.name,
-      hint: `choose another name with --as, or first: skillsctl surface remove ${known.name}`,
-    })
-  }
-  if (preset !== CUSTOM && preset.root === undefined) insistOnNoPlace(preset, options)
-  const root = options.root ?? known?.root ?? rootOf(preset, user)
-  if (preset === CUSTOM && (root === undefined || (options.name === undefined && known === undefined))) {
-    throw new SkillsctlError('usage', 'a surface of your own needs a name and a root', {
-      expected: 'skillsctl surface add custom --as <name> --root <directory>',
-    })
-  }
-  return {
-    name: checkSurfaceName(options.name ?? preset.name),
-    preset: preset.name,
-    root,
-    folders: options.folders ?? known?.folders ?? preset.folders,
-    by: options.by ?? known?.by ?? 'link',
-    switch: options.switch ?? known?.switch ?? 'now',
-    maxWait: options.maxWait ?? known?.maxWait ?? MAX_WAIT,
-    only: patterns(options.only) ?? known?.only ?? [],
-    except: patterns(options.except) ?? known?.except ?? [],
-  }
-}
-
-function insistOnNoPlace({ agents }: Preset, { name: _, ...options }: SurfaceOptions): void {
-  if (Object.values(options).every((value) => value === undefined)) return
-  throw new SkillsctlError(
-    'usage',
-    'no file reaches this place, so that there is nothing to choose but a name',
-    {
-      subject: agents,
-      hint: 'make bundles to upload with: skillsctl export --all --zip',
-    },
-  )
-}
-
-const LONGEST_PATTERN = 1000
-
-/** An empty one takes back what was chosen before. */
-function patterns(chosen: readonly string[] | undefined): readonly string[] | undefined {
-  const long = chosen?.find((pattern) => pattern.length > LONGEST_PATTERN)
-  if (long === undefined) return chosen?.filter((pattern) => pattern !== '')
-  throw new SkillsctlError('usage', 'this is too long for a pattern', {
-    subject: `${long.slice(0, 40)}…`,
-    expected: `${LONGEST_PATTERN} characters at most`,
-  })
-}
-
-/** Takes away what we have made there, the hook of its agent included, and nothing else. */
-export async function removeSurface(context: MachineContext, name: string): Promise<Shown> {
-  const { layout, now } = context
-  const surface = requireSurface(await requireConfig(layout), name)
-  // Refused before anything is changed, the settings of its agent included.
-  if (surface.root !== undefined) await canHoldOurs(layout, { ...surface, root: surface.root })
-  await removeHookOf(context, surface)
-  return withLock(layout.lock, async () => {
-    // It may have been given another root meanwhile.
-    const shown = await takeAway(layout, requireSurface(await requireConfig(layout), name), now())
-    await forget(layout, name)
-    return shown
-  })
-}
-
-/** A hook that stays in settings nobody can read does no harm: it finds no surface, and says nothing. */
-async function removeHookOf(context: MachineContext, { name, preset, root }: Surface): Promise<void> {
-  if (findPreset(preset)?.hook === undefined || root === undefined) return
-  try {
-    const { removeHook } = await import('./surface-hook.ts')
-    await removeHook(context, name)
-  } catch (error) {
-    if (!isError(error)) throw error
-    const { message, subject } = error
-    context.emit({
-      flow: 'surfaces',
-      step: 'hook',
-      status: 'warning',
-      message: `the hook in the agent's settings stays: ${[message, subject].filter(Boolean).join(': ')}`,
-    })
-  }
-}
-
-export interface SurfaceStatus {
-  readonly surface: Surface
-  /** Name of a tree. */
-  readonly shows: string | undefined
-  readonly since: string | undefined
-  /** Whether that is what it should show. */
-  readonly isCurrent: boolean
-  readonly entries: number
-  readonly shadowed: readonly string[]
-  readonly waitsSince: string | undefined
-  /** Leases on it that are live. */
-  readonly sessions: number
-  readonly exported: ExportStatus | undefined
-  /** Why its ledger cannot be read; then nobody knows what is there. */
-  readonly unread: string | undefined
-}
-
-export interface ExportStatus {
-  /** Version of the last one. */
-  readonly release: string
-  readonly at: string
-  /** Those that were ever exported. */
-  readonly skills: readonly string[]
-  /** Those of them that are different in the current release, or gone. */
-  readonly changed: readonly string[]
-}
-
-export async function listSurfaces({ layout, now }: MachineContext): Promise<SurfaceStatus[]> {
-  const surfaces = surfacesOf(await requireConfig(layout))
-  const leases = liveLeases(layout, now())
-  const wanted = await wantedReleases(layout, now())
-  return Promise.all(
-    surfaces.map(async (surface) => {
-      const read = await readLedger(layout, surface.name).catch(errorItself)
-      const { shows, entries, shadowed, waitsSince, exported } = isError(read) ? EMPTY : read
-      return {
-        surface,
-        shows: pointerOf(layout, surface.name),
-        since: shows?.since,
-        isCurrent: await isWanted(layout, surface.name, shows?.release, wanted(surface.name)),
-        entries: entries.size,
-        shadowed,
-        waitsSince,
-        sessions: leases.filter((lease) => holds(lease, surface.name)).length,
-        exported: exported && exportStatus(exported, layout),
-        unread: isError(read) ? read.message : undefined,
-      }
-    }),
-  )
-}
-
-async function isWanted(
-  layout: Layout,
-  surface: string,
-  shown: string | undefined,
-  release: string | undefined,
-): Promise<boolean> {
-  return release !== undefined && isViewOf(shown, await wantedTree(layout, surface, release))
-}
-
-function errorItself(error: unknown): SkillsctlError {
-  if (isError(error)) return error
-  throw error
-}
-
-function exportStatus({ release, at, skills }: Exported, layout: Layout): ExportStatus {
-  const installed = currentRelease(layout)
-  const known = installed && skillsOf(installed)
-  const changed = [...skills].filter(([name, digest]) => known?.get(name)?.digest !== digest)
-  return { release, at, skills: [...skills.keys()], changed: changed.map(([name]) => name) }
+  await forget(layout, name)
 }

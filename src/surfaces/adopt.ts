@@ -49,6 +49,40 @@ export async function setAside(
   return kept
 }
 
+/** Something that `setAside` has moved. */
+export interface Aside {
+  /** The directory in `kept/` that holds it. */
+  readonly kept: string
+  readonly place: string
+}
+
+/** What was moved for a surface at one moment. @param now milliseconds since the epoch */
+export function placesAside({ kept }: Layout, surface: string, now: number): Aside[] {
+  const wanted = join(kept, `${surface}-${now.toString(36)}`)
+  const all: Aside[] = []
+  for (let count = 0; ; count++) {
+    const directory = count === 0 ? wanted : `${wanted}.${count}`
+    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) return all
+    for (const folder of readdirSync(directory))
+      for (const name of readdirSync(join(directory, folder)))
+        all.push({ kept: directory, place: `${folder}/${name}` })
+  }
+}
+
+/** Puts it back where its place is free again. */
+export async function putBack({ kept, place }: Aside, root: string): Promise<void> {
+  const [from, to] = [join(kept, place), join(root, place)]
+  await onDisk(to, async () => {
+    if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return
+    try {
+      await rename(from, to)
+    } catch (error) {
+      // Another disk: it stays where it is, whole, and the snapshot holds it as well.
+      if (errnoOf(error) !== 'EXDEV') throw error
+    }
+  })
+}
+
 /** A directory in which this place is free: nothing in `kept/` is ever put over. */
 function freeDirectory(wanted: string, place: string): string {
   for (let count = 0; ; count++) {

@@ -42,11 +42,12 @@ export function editedEntries(
     if (tree === undefined || entry?.digest !== own.digest) return []
     if (own.by === 'copy' && !isOurCopy(root, place, own, entry)) return []
     if (driftOfCopy(root, place, own, entry).length === 0) return []
-    return [describe(root, place, tree, entry)]
+    return [contentOfCopy(root, place, tree, entry)]
   })
 }
 
-function describe(root: string, place: string, tree: Tree, entry: SurfaceEntry): EditedEntry {
+/** What lies in the place of an entry, as a unit of the release. */
+export function contentOfCopy(root: string, place: string, tree: Tree, entry: SurfaceEntry): EditedEntry {
   const { source, parts } = entry
   const path = join(root, place)
   const before = inUnit(tree.files, source)

@@ -11,6 +11,7 @@ import { releaseTree, type Tree } from '../edits/tree.ts'
 import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, readInstalled } from '../home/releases.ts'
+import type { Contact } from './contact.ts'
 import { sessionsOn } from './lease.ts'
 import { type Ledger, writeLedger } from './ledger.ts'
 import { pointerOf } from './pointer.ts'
@@ -34,6 +35,8 @@ export interface Settled {
   readonly from: string | undefined
   readonly to: string | undefined
   readonly shown?: Shown
+  /** What became of what a person had there before, the first time. */
+  readonly contact?: Contact
   /** Of one that waits: how many read it. */
   readonly sessions?: number
   /** It moved under a session, because that took longer than it may wait. */
@@ -44,6 +47,7 @@ export interface Settled {
 /**
  * @param now milliseconds since the epoch
  * @param spoiled names of trees of which something is gone: whoever shows them shows another one of the same
+ * @param yielded by surface: places of the person that are the release's from now on
  */
 export async function settleSurfaces(
   layout: Layout,
@@ -51,6 +55,7 @@ export async function settleSurfaces(
   moment: Moment,
   now: number,
   spoiled: ReadonlySet<string> = new Set(),
+  yielded: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
 ): Promise<Settled[]> {
   if (surfaces.length === 0) return []
   const wanted = await wantedReleases(layout, now)
@@ -60,7 +65,12 @@ export async function settleSurfaces(
   for (const { root, ...surface } of surfaces) {
     const release = wanted(surface.name)
     if (root === undefined || release === undefined) continue
-    const goal = { release, overlays: overlaysFor(overlays, surface.name), spoiled }
+    const goal = {
+      release,
+      overlays: overlaysFor(overlays, surface.name),
+      spoiled,
+      yielded: yielded.get(surface.name) ?? new Set<string>(),
+    }
     settled.push(await settle(layout, { ...surface, root }, goal, moment, now))
   }
   return settled
@@ -72,22 +82,23 @@ interface Goal {
   readonly release: string
   readonly overlays: readonly Overlay[]
   readonly spoiled: ReadonlySet<string>
+  readonly yielded: ReadonlySet<string>
 }
 
 async function settle(
   layout: Layout,
   surface: Surface & { readonly root: string },
-  { release, overlays, spoiled }: Goal,
+  { release, overlays, spoiled, yielded }: Goal,
   moment: Moment,
   now: number,
 ): Promise<Settled> {
   const { name } = surface
   const from = pointerOf(layout, name)
   const to = viewName(release, overlays)
-  const isSpoiled = from !== undefined && spoiled.has(from)
+  const isUnfinished = yielded.size > 0 || (from !== undefined && spoiled.has(from))
   try {
     const ledger = await foundLedger(layout, surface, now)
-    if (moment !== 'asked' && !isSpoiled && isShown(layout, surface, ledger, to)) {
+    if (moment !== 'asked' && !isUnfinished && isShown(layout, surface, ledger, to)) {
       // What it waited for was taken back.
       if (ledger.waitsSince !== undefined) writeLedger(layout, name, { ...ledger, waitsSince: undefined })
       return { surface: name, outcome: 'same', from, to }
@@ -101,7 +112,7 @@ async function settle(
     const installed = readInstalled(layout, release)
     if (installed === undefined) return { surface: name, outcome: 'same', from, to }
     const tree = await treeToShow(layout, installed, overlays)
-    const shown = await showTree(layout, surface, tree, now)
+    const shown = await showTree(layout, surface, tree, now, yielded)
     const overdue = leave === 'overdue' ? { overdue: true } : {}
     return { surface: name, outcome: 'moved', from, to: tree.name, shown, ...overdue }
   } catch (error) {

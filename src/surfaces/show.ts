@@ -14,6 +14,7 @@ import { releaseIn } from '../edits/tree-name.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type InstalledName, readInstalled } from '../home/releases.ts'
+import { setAside } from './adopt.ts'
 import { type Copy, driftOfCopy, makeCopy, putInPlace, syncCopies, takeOut } from './copy.ts'
 import { type Former, type Ledger, type OwnEntry, READ_FOR, writeLedger } from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
@@ -38,6 +39,7 @@ export interface Shown {
 /**
  * @param tree undefined to take everything of ours away
  * @param now milliseconds since the epoch
+ * @param yielded places of the person that are the release's from now on: what lies there goes to `kept/`
  * @throws SkillsctlError when the surface cannot be worked on; it shows old entries and new ones until it can
  */
 export async function showTree(
@@ -45,12 +47,13 @@ export async function showTree(
   surface: Surface & { readonly root: string },
   tree: Tree | undefined,
   now: number,
+  yielded: ReadonlySet<string> = new Set(),
 ): Promise<Shown> {
   const takes = await matcherOf(surface)
   return onDisk(surface.root, async () => {
     insistOnRoot(surface)
     const before = await foundLedger(layout, surface, now)
-    return new Work(layout, surface, before, tree, takes, now).run()
+    return new Work(layout, surface, before, tree, takes, now, yielded).run()
   })
 }
 
@@ -65,6 +68,7 @@ class Work {
   private readonly before: Ledger
   private readonly tree: Tree | undefined
   private readonly now: number
+  private readonly yielded: ReadonlySet<string>
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
   private readonly own: OwnEntries
   private readonly former: readonly Former[]
@@ -85,12 +89,14 @@ class Work {
     tree: Tree | undefined,
     takes: Takes,
     now: number,
+    yielded: ReadonlySet<string>,
   ) {
     this.layout = layout
     this.surface = surface
     this.before = before
     this.tree = tree
     this.now = now
+    this.yielded = yielded
     this.wanted = tree === undefined ? new Map() : entriesIn(tree, surface.folders, takes)
     this.own = new OwnEntries(layout, surface.root, before, this.wanted, tree?.name)
     const pointer = pointerOf(layout, surface.name)
@@ -114,7 +120,7 @@ class Work {
       if (tree !== undefined && pointerOf(layout, surface.name) !== tree.name)
         flipPointer(layout, surface.name, tree.name)
       for (const entry of this.wanted.values()) {
-        if (surface.by === 'link') this.placeLink(entry)
+        if (surface.by === 'link') await this.placeLink(entry)
         else await this.placeCopy(entry, copies.get(entry.place))
       }
       // A link that was made anew leads where it led before.
@@ -149,7 +155,8 @@ class Work {
     const onStages = new Map<string, SurfaceEntry[]>()
     for (const entry of this.wanted.values()) {
       const state = this.own.state(entry.place)
-      if (state === 'taken' || (state === 'ours' && this.own.isCopyOf(entry))) continue
+      if (state === 'taken' && !this.yielded.has(entry.place)) continue
+      if (state === 'ours' && this.own.isCopyOf(entry)) continue
       const stage = this.stage(entry.place)
       copies.set(entry.place, await makeCopy(this.layout, entry, tree, stage))
       onStages.set(stage, [...(onStages.get(stage) ?? []), entry])
@@ -168,7 +175,7 @@ class Work {
       wasWhole &&
       surface.by === 'link' &&
       [...own.all()].every(([place, one]) => this.staysInPlace(place, one)) &&
-      [...wanted.keys()].every((place) => own.state(place) !== 'free')
+      [...wanted.keys()].every((place) => own.state(place) !== 'free' && !this.yielded.has(place))
     )
   }
 
@@ -212,10 +219,11 @@ class Work {
     this.own.delete(place)
   }
 
-  private placeLink(entry: SurfaceEntry): void {
+  private async placeLink(entry: SurfaceEntry): Promise<void> {
     const { place, digest } = entry
     const path = this.pathOf(place)
     const link = this.linkTo(place)
+    await this.yieldPlace(place)
     if (this.own.isReplacedByEqual(entry)) {
       this.own.set(place, link)
       renewLink(this.layout, path, link.target, () => this.stage(place))
@@ -234,6 +242,7 @@ class Work {
 
   private async placeCopy(entry: SurfaceEntry, copy: Copy | undefined): Promise<void> {
     const { place } = entry
+    if (copy !== undefined) await this.yieldPlace(place)
     const own = this.own.get(place)
     const state = this.own.state(place)
     if (state === 'ours' && own !== undefined && this.own.isCopyOf(entry)) {
@@ -249,6 +258,13 @@ class Work {
     }
     this.own.set(place, copy.own)
     this.changed.add(place)
+  }
+
+  /** At the last moment: what takes its place is ready. */
+  private async yieldPlace(place: string): Promise<void> {
+    if (!this.yielded.has(place) || this.own.state(place) !== 'taken') return
+    const { layout, surface, now } = this
+    this.kept.add(await setAside(layout, surface.name, surface.root, place, now))
   }
 
   /** To whoever has put something there. */

@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatInstant } from '../../src/core/parse.ts'
 import { followCurrent } from '../../src/flows/follow-surfaces.ts'
-import { removeSurface } from '../../src/flows/surface.ts'
+import { removeSurface } from '../../src/flows/remove-surface.ts'
 import { takeLease } from '../../src/surfaces/lease.ts'
 import { createScene, head, linesOf, NOW, type Scene, SKILLS } from './scene.ts'
 
