@@ -13,6 +13,10 @@ const GROUPS = [
     'texts',
     /src\/core\/(?:lines|line-changes|merge-text|similarity|unified-diff|file-diffs)\.ts|node_modules\/diff\//,
   ],
+  [
+    'edits',
+    /src\/edits\/(?:overlays|merge-unit|renamed-unit|content|view|sweep|pristine|source|edited)\.ts|src\/core\/(?:unit|merge-entries|conflict-markers|edit-policy)\.ts|src\/flows\/(?:take-edits|settle)\.ts/,
+  ],
   ['diff', /src\/home\/(?:originals|edited-tree)\.ts|src\/flows\/(?:diff|release-sources)\.ts/],
   [
     'core',
