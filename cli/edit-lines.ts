@@ -14,7 +14,7 @@ export function nameOf({ unit, surface }: Named): string {
 /** A command for one edit, to be copied: the whole path is never ambiguous. */
 export function commandFor(verb: string, { unit, surface }: Named, ...more: readonly string[]): string {
   const where = surface === undefined ? [] : ['--surface', surface]
-  return shellLine('skillsctl', ...verb.split(' '), unit, ...more, ...where)
+  return shellLine('skillsctl', ...verb.split(' '), unit, ...where, ...more)
 }
 
 /** What became of edits, a line each. @param version of the release that they were brought to */

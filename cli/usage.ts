@@ -1,6 +1,7 @@
 /** What was wrong with a command line, said like every other error. */
 import type { Command, CommanderError } from 'commander'
 import { SkillsctlError } from '../src/core/errors.ts'
+import { nearMisses } from '../src/core/near-misses.ts'
 
 /** What people type who know another tool. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
@@ -42,6 +43,17 @@ export function usageError(error: CommanderError, program: Command, args: readon
       cause: error,
     })
   }
+  const stray = error.code === 'commander.excessArguments' ? strayWord(command, args) : undefined
+  if (stray !== undefined) {
+    const [near] = nearMisses(
+      stray,
+      command.commands.map((sub) => sub.name()),
+    )
+    return new SkillsctlError('usage', `unknown command '${stray}'`, {
+      hint: near === undefined ? `see: ${help}` : `did you mean ${near}? see: ${help}`,
+      cause: error,
+    })
+  }
   const [first = '', ...rest] = error.message.split('\n')
   const suggestion = /^\(Did you mean (.+)\?\)$/.exec(rest.join(' '))?.[1]
   const other = error.code === 'commander.unknownCommand' ? OTHER_WORDS[command.args[0] ?? ''] : undefined
@@ -50,6 +62,11 @@ export function usageError(error: CommanderError, program: Command, args: readon
     hint: meant === undefined ? `see: ${help}` : `did you mean ${meant}? see: ${help}`,
     cause: error,
   })
+}
+
+/** What commander takes for an argument of the command that runs where none is named. */
+function strayWord(command: Command, args: readonly string[]): string | undefined {
+  return command.commands.length === 0 ? undefined : args[args.indexOf(command.name()) + 1]
 }
 
 /** The command that the words of the command line lead to. */

@@ -164,9 +164,10 @@ function resolutionOf({ keep = false, take = false, merged, dryRun }: ResolveFla
 async function preview(cli: Cli, chosen: Chosen, resolution: Resolution | undefined): Promise<Result> {
   const { previewResolution } = await import('../../src/flows/preview-resolution.ts')
   const report = await previewResolution(machineContext(cli), chosen, resolution)
-  const { yours, theirs, would, waits } = report
+  const { yours, theirs, between, would, waits } = report
   const files = (diffs: typeof yours): object[] => diffs.map((file) => fileData(file))
-  const data = { ...report, yours: files(yours), theirs: files(theirs), would: would && files(would) }
+  const sides = { yours: files(yours), theirs: files(theirs), between: between && files(between) }
+  const data = { ...report, ...sides, would: would && files(would) }
   if (would !== undefined) {
     const nothing = `${nameOf(report)}: agents would see what they see now`
     return { data, text: would.length === 0 ? [nothing] : diffText(would) }
@@ -181,22 +182,36 @@ async function preview(cli: Cli, chosen: Chosen, resolution: Resolution | undefi
 }
 
 function previewLines(report: ResolutionPreview): string[] {
-  const { yours, theirs, base, release, waits, places } = report
-  const command = (...more: string[]): string => commandFor('edits resolve', report, ...more)
+  const { release, waits, places, between } = report
+  const command = (...more: string[]): string => `  ${commandFor('edits resolve', report, ...more)}`
+  const isRemoved = waits?.because === 'removed'
+  return [
+    ...sidesLines(report),
+    'the versions:',
+    ...(between === undefined ? [`  base     ${places.base}`] : []),
+    `  yours    ${places.yours}`,
+    isRemoved ? `  ${release} has none` : `  release  ${places.release}`,
+    'settle it with one of:',
+    command('--keep'),
+    command('--take'),
+    `${command('--merged')} <directory>`,
+  ]
+}
+
+function sidesLines(report: ResolutionPreview): string[] {
+  const { yours, theirs, base, release, waits, between } = report
+  if (waits?.because === 'removed')
+    return [`${nameOf(report)}: removed in ${release}; yours, from ${base}:`, ...diffText(yours)]
+  if (between !== undefined)
+    return [
+      `${nameOf(report)}: from yours to ${release}; the files of ${base} are not here any more:`,
+      ...diffText(between),
+    ]
   return [
     `${nameOf(report)}: yours, from ${base}:`,
     ...diffText(yours),
-    ...(waits?.because === 'removed'
-      ? [`${release} has removed it`]
-      : [`${release}, from ${base}:`, ...diffText(theirs)]),
-    'the three versions:',
-    `  base     ${places.base}`,
-    `  yours    ${places.yours}`,
-    ...(waits?.because === 'removed' ? [] : [`  release  ${places.release}`]),
-    'settle it with one of:',
-    `  ${command('--keep')}`,
-    `  ${command('--take')}`,
-    `  ${command('--merged', '<directory>').replace(`'<directory>'`, '<directory>')}`,
+    `${release}, from ${base}:`,
+    ...diffText(theirs),
   ]
 }
 

@@ -22,6 +22,8 @@ export interface ResolutionPreview {
   /** What the person has changed, and what the release. */
   readonly yours: readonly FileDiff[]
   readonly theirs: readonly FileDiff[]
+  /** From one to the other, where nobody here has what both were made from: then those two only name files. */
+  readonly between: readonly FileDiff[] | undefined
   /** What would be shown otherwise; undefined where nobody said how. */
   readonly would: readonly FileDiff[] | undefined
   /** Where the three versions lie. */
@@ -47,15 +49,16 @@ export async function previewResolution(
   const compare = (before: Source, after: Source, byLines = true): Promise<FileDiff[]> =>
     diffFiles(sideOf('one', before), sideOf('other', after), () => true, byLines)
   const result = resolution && resultOf(resolution, overlay, { mine, theirs })
+  const isWhole = lacking.length === 0
   return {
     unit,
     surface,
     waits,
     base: overlay.base.version,
     release: current.version,
-    // Of bytes that nobody here has any more, only the names can be told.
-    yours: await compare(base, mine, lacking.length === 0),
-    theirs: await compare(base, theirs, lacking.length === 0),
+    yours: await compare(base, mine, isWhole),
+    theirs: await compare(base, theirs, isWhole),
+    between: isWhole ? undefined : await compare(mine, theirs),
     would: result && (await compare(mine, result)),
     places: {
       base: join(layout.overlays, overlay.content, 'base', unit),

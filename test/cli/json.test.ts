@@ -89,6 +89,21 @@ describe('--json', () => {
     expect(await object('surface list', [])).toMatchObject({
       surfaces: [{ entries: 1, shadowed: [], isCurrent: true }],
     })
+    expect(await object('edit', ['review'])).toMatchObject({ unit: 'skills/review', isKnown: false })
+    const own = at('own')
+    await mkdir(own)
+    await writeFile(join(own, 'SKILL.md'), `${text}mine\n`)
+    const saved = { unit: 'skills/review', outcomes: [{ became: 'kept' }] }
+    expect(await object('edits save', ['review', '--from', own])).toMatchObject({ saved: [saved] })
+    expect(await object('edits list', [])).toMatchObject({
+      edits: [{ unit: 'skills/review', state: 'kept', changes: [{ kind: 'modified' }] }],
+      open: [{ unit: 'skills/review' }],
+    })
+    expect(await object('edits resolve', ['review'])).toMatchObject({ yours: [{ change: 'modified' }] })
+    expect(await object('edits bless', ['review', '--why', 'ours'])).toMatchObject({ unit: 'skills/review' })
+    expect(await object('edits unbless', ['review'])).toMatchObject({ unit: 'skills/review' })
+    expect(await object('edits policy', ['keep', 'review'])).toMatchObject({ rules: [{ policy: 'keep' }] })
+    expect(await object('edits drop', ['review'])).toMatchObject({ outcomes: [{ became: 'aside' }] })
     const summary = 'claude-code: 1 of 1 skills visible to Claude Code'
     expect(await object('doctor', [])).toMatchObject({ surfaces: [{ summary }], fixed: [], failed: [] })
     expect(await object('why', ['review'])).toMatchObject({

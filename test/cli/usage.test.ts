@@ -58,6 +58,7 @@ describe('a command line with a mistake', () => {
     ['try drafts/a --fro 2h', "unknown option '--fro'", 'did you mean --for? see: skillsctl try --help'],
     ['try drafts/a --for long', "'long' is invalid. Give a number and a unit", 'see: skillsctl try --help'],
     ['keys rotat', "unknown command 'rotat'", 'did you mean rotate? see: skillsctl keys --help'],
+    ['edits dorp review', "unknown command 'dorp'", 'did you mean drop? see: skillsctl edits --help'],
     ['pull --chek', "unknown option '--chek'", 'did you mean --check? see: skillsctl pull --help'],
     ['--jsno status', "unknown option '--jsno'", 'did you mean --json?'],
     ['pull now', "too many arguments for 'pull'. Expected 0 arguments but got 1", 'skillsctl pull --help'],
