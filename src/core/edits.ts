@@ -21,6 +21,8 @@ export interface Waiting {
   readonly release: EditedRelease
   /** Where they disagree. */
   readonly paths: readonly string[]
+  /** Of what that release has of the unit. */
+  readonly digest: string
 }
 
 /** A unit as a person made it, in the place of what the release has. */
@@ -95,11 +97,12 @@ function parseOverlay(value: unknown, path: string): Overlay {
       return { why: string(why, path), at: instant(at, path) }
     }),
     waits: optional(fields['waits'], path, (waits) => {
-      const { because, release, paths } = object(waits, path)
+      const { because, release, paths, digest } = object(waits, path)
       return {
         because: string(because, path, /^(?:conflict|removed)$/) === 'removed' ? 'removed' : 'conflict',
         release: parseEditedRelease(release, path),
         paths: list(paths, path).map((one) => string(one, path)),
+        digest: string(digest, path),
       }
     }),
   }

@@ -13,6 +13,7 @@ import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
 import { type Content, readContent, readIntact, setAside, storeContent } from './content.ts'
+import { digestOf } from './edited.ts'
 import { mergeUnit } from './merge-unit.ts'
 import { pristine } from './pristine.ts'
 import { findRenamedUnit } from './renamed-unit.ts'
@@ -170,7 +171,7 @@ export class Overlays {
         (await this.followRename(overlay, content, to, release))
       )
         return
-      return this.wait(overlay, 'removed', release, [unit])
+      return this.wait(overlay, 'removed', release, theirs, [unit])
     }
     if (isSame(theirs, content.mine)) {
       this.remove(overlay)
@@ -185,7 +186,7 @@ export class Overlays {
       return
     }
     const { merged, conflicts = [] } = mergeUnit(content.base, content.mine, theirs)
-    if (merged === undefined) return this.wait(overlay, 'conflict', release, conflicts)
+    if (merged === undefined) return this.wait(overlay, 'conflict', release, theirs, conflicts)
     await this.becomeMerged(overlay, content, unit, theirs, merged, release)
   }
 
@@ -234,15 +235,18 @@ export class Overlays {
     return isMerged === true ? undefined : this.keep(base, content.base, content.mine)
   }
 
+  /** Until the release changes this unit again, nobody is told twice. */
   private wait(
     overlay: Overlay,
     because: Waiting['because'],
     release: Installed,
+    theirs: Source,
     paths: readonly string[],
   ): void {
-    this.replace(overlay, { ...overlay, waits: { because, release: releaseOf(release), paths } })
-    const isKnown = overlay.waits?.release.manifest === release.manifest
-    if (!isKnown) this.outcome(because === 'conflict' ? 'waits' : 'removed', overlay, { paths })
+    const digest = digestOf(theirs.entries)
+    if (overlay.waits?.because === because && overlay.waits.digest === digest) return
+    this.replace(overlay, { ...overlay, waits: { because, release: releaseOf(release), paths, digest } })
+    this.outcome(because === 'conflict' ? 'waits' : 'removed', overlay, { paths })
   }
 
   /** Back to the release; what the person made is in `kept/`. @returns its directory there */
