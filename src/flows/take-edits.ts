@@ -2,6 +2,7 @@
  * Local edits become overlays, and overlays follow the release (SPEC.md, "Local edits"): looked at in every place where
  * an agent reads, before any surface moves. The caller holds the lock.
  */
+import { existsSync } from 'node:fs'
 import { parsePolicies } from '../core/edit-policy.ts'
 import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
 import { isError } from '../core/errors.ts'
@@ -11,7 +12,7 @@ import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { sourceIn } from '../edits/source.ts'
-import { readTree, type Tree } from '../edits/tree.ts'
+import { readTree, type Tree, treePath } from '../edits/tree.ts'
 import { isView, releaseIn } from '../edits/tree-name.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
@@ -88,7 +89,7 @@ export async function findEdits(
     for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
       const edit = { unit, ...startOf(tree, unit), before: pristine(layout, before, [tree.path]), after }
       spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
-      const where = `entries of ${surface.name}`
+      const where = entriesOf(surface.name)
       found.push({ where, foundOn: surface.name, digest: digestOf(after.entries), edit })
     }
   }
@@ -107,6 +108,15 @@ async function entriesEdited(layout: Layout, surface: Rooted): Promise<EditedEnt
     if (isError(error)) return []
     throw error
   }
+}
+
+/** Where edits are found that lie in no tree of ours. No tree has such a name. */
+function entriesOf(surface: string): string {
+  return `entries of ${surface}`
+}
+
+function isEntries(where: string): boolean {
+  return where.startsWith(entriesOf(''))
 }
 
 type Rooted = Surface & { readonly root: string }
@@ -145,7 +155,10 @@ export async function takeEdits(
   if (edits.length === 0 && !isBehind)
     return { outcomes: [], unresolved: before.overlays.filter(isUnresolved), spoiled }
   const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
-  const taken = new Map(before.taken)
+  // Of a tree that is gone nothing can be found again.
+  const taken = new Map(
+    [...before.taken].filter(([where]) => isEntries(where) || existsSync(treePath(layout, where))),
+  )
   for (const { where, digest, edit } of edits) {
     await overlays.take(edit)
     taken.set(where, new Map([...(taken.get(where) ?? []), [edit.unit, digest]]))
