@@ -11,7 +11,7 @@ import { build } from 'rolldown'
 const GROUPS = [
   [
     'texts',
-    /src\/core\/(?:lines|line-changes|merge-text|similarity|unified-diff|file-diffs)\.ts|node_modules\/diff\//,
+    /src\/core\/(?:lines|line-changes|conflict-markers|merge-text|similarity|unified-diff|file-diffs)\.ts|node_modules\/diff\//,
   ],
   [
     'edits',

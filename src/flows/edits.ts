@@ -125,13 +125,13 @@ async function changeEdit(
     const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
     return { unit: overlay.unit, surface: overlay.surface, outcomes: overlays.outcomes, settled }
   })
-  return { ...changed, settled: [...changed.settled, ...(await restored(machine))] }
+  return { ...changed, settled: [...changed.settled, ...(await restored(machine, changed.outcomes))] }
 }
 
 function notShown({ kept }: Layout): SkillsctlError {
   return new SkillsctlError(
     'refused',
-    "no agent is shown this release, so that its edits are nobody else's",
+    'no agent is shown this release here, so none of its edits is an overlay',
     {
       subject: kept,
       hint: 'an update sets them aside there; skillsctl verify --repair does it now',
@@ -139,8 +139,9 @@ function notShown({ kept }: Layout): SkillsctlError {
   )
 }
 
-/** What a surface without the edit shows is the release: it may be edited still. */
-async function restored(machine: Machine): Promise<readonly Settled[]> {
+/** What a surface without the edit shows is the release: it may be edited still. Otherwise the next pull sees to it. */
+async function restored(machine: Machine, outcomes: readonly Outcome[]): Promise<readonly Settled[]> {
+  if (outcomes.every(({ became }) => became !== 'aside' && became !== 'ended')) return []
   const report = await restoreEdited(machine, steps('edits', machine.emit, machine.clock))
   return report?.surfaces ?? []
 }

@@ -2,18 +2,19 @@
 import { existsSync } from 'node:fs'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Freshness } from '../core/freshness.ts'
+import type { Surface } from '../core/surface.ts'
 import type { Activation } from '../core/timeline.ts'
 import { describeTrial, isOver, type Trial, trialInForce } from '../core/trial.ts'
 import { requireConfig } from '../home/config.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
 import { readWholeHistory } from '../home/history.ts'
+import type { Layout } from '../home/layout.ts'
 import { ranHere } from '../home/ran.ts'
 import { currentRelease, type Installed, listNames } from '../home/releases.ts'
 import { recordedSize } from '../home/stat-record.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
-import { pointerOf } from '../surfaces/pointer.ts'
 import type { EditCounts } from './count-edits.ts'
 import { freshnessOf, type Machine, type MachineContext, openMachine } from './machine.ts'
 import { type WaitingEdit, waitingEdits } from './waiting-edits.ts'
@@ -121,11 +122,8 @@ async function editsHere(
   drift: readonly Drift[],
 ): Promise<[EditCounts | undefined, SkillsctlError?]> {
   const surfaces = surfacesOf(config).filter(({ root }) => root !== undefined)
-  const isElsewhere = surfaces.some(
-    ({ name, by }) => by === 'copy' || pointerOf(layout, name) !== current?.directory,
-  )
-  if (!existsSync(layout.edits) && (surfaces.length === 0 || (drift.length === 0 && !isElsewhere)))
-    return [undefined]
+  const isLikely = existsSync(layout.edits) || (surfaces.length > 0 && drift.length > 0)
+  if (!isLikely && !(await showElsewhere(layout, surfaces, current))) return [undefined]
   try {
     const { countEdits } = await import('./count-edits.ts')
     const counts = await countEdits(layout, config)
@@ -134,6 +132,17 @@ async function editsHere(
     if (isError(error)) return [undefined, error]
     throw error
   }
+}
+
+/** Whether agents read anything but the release itself, and through links. */
+async function showElsewhere(
+  layout: Layout,
+  surfaces: readonly Surface[],
+  current: Installed | undefined,
+): Promise<boolean> {
+  if (surfaces.length === 0) return false
+  const { pointerOf } = await import('../surfaces/pointer.ts')
+  return surfaces.some(({ name, by }) => by === 'copy' || pointerOf(layout, name) !== current?.directory)
 }
 
 function editReasons(

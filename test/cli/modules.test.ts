@@ -9,6 +9,9 @@ import { runHere } from '../support/in-process.ts'
 const CHUNKS = new URL('../../build/chunks.json', import.meta.url)
 const HOOK = new URL('../support/record-modules.mjs', import.meta.url).href
 
+/** Nobody has edited anything. */
+const EDITS = /src\/(?:edits\/|flows\/(?:take-edits|count-edits|local-edits|settle)\.ts)/
+
 describe('modules', () => {
   let site: Site
   beforeAll(async () => {
@@ -43,6 +46,7 @@ describe('modules', () => {
     const { packages, modules } = await loadedBy('status', ['status'])
     expect(packages.filter((name) => /aws|tuf|tar|ssri|tweetnacl|yaml|fflate/.test(name))).toEqual([])
     expect(modules).toContain('src/flows/status.ts')
+    expect(modules).not.toMatch(EDITS)
     expect(modules).not.toMatch(/src\/(?:store\/(?:s3|http|file)|trust\/(?:reader|verifier|writer))\.ts/)
   })
 
@@ -59,6 +63,7 @@ describe('modules', () => {
   it('of a pull that finds nothing new include no TUF and no tar', async () => {
     const { packages, modules } = await loadedBy('pull', ['pull'])
     expect(modules).toContain('src/store/file.ts')
+    expect(modules).not.toMatch(EDITS)
     expect(packages.filter((name) => /aws|tuf|tar|ssri|yaml|fflate/.test(name))).toEqual([])
   })
 
