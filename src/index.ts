@@ -20,6 +20,7 @@ export { init } from './flows/init.ts'
 export { inspect, inspectRepository } from './flows/inspect.ts'
 export type { JoinReport } from './flows/join.ts'
 export { join } from './flows/join.ts'
+export { restoreKept } from './flows/kept.ts'
 export {
   addKey,
   cosignChannel,
@@ -29,6 +30,7 @@ export {
   replaceKey,
   setThreshold,
 } from './flows/keys.ts'
+export { type LeaveReport, leave } from './flows/leave.ts'
 export { listSurfaces } from './flows/list-surfaces.ts'
 export type { MachineContext } from './flows/machine.ts'
 export { promote, revert } from './flows/promote.ts'

@@ -18,7 +18,7 @@ export interface KeptFiles extends Kept {
   /** As they were: below the roots of surfaces, or below the release. */
   readonly paths: readonly { readonly path: string; readonly bytes: number }[]
   /** Of a snapshot: where each part of it was. */
-  readonly roots: readonly SnapshotRoot[]
+  readonly roots: readonly Pick<SnapshotRoot, 'surface' | 'root' | 'links'>[]
 }
 
 /** @throws SkillsctlError `absent` with near misses */
@@ -29,7 +29,9 @@ export function showKept(layout: Layout, name: string): KeptFiles {
   return {
     ...kept,
     paths: parts.map(({ path, info }) => ({ path: path === '' ? kept.name : path, bytes: info.size })),
-    roots: readSnapshot(layout, kept.name)?.roots ?? [],
+    roots: (readSnapshot(layout, kept.name)?.roots ?? []).map(({ surface, root, links }) => {
+      return { surface, root, links }
+    }),
   }
 }
 

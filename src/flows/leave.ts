@@ -22,9 +22,9 @@ import { directories } from '../home/releases.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import { liveLeases } from '../surfaces/lease.ts'
 import { type RestoredPlace, restoreRoot } from '../surfaces/restore-snapshot.ts'
-import { readSnapshot } from '../surfaces/snapshot.ts'
+import { readSnapshot, rootOf } from '../surfaces/snapshot.ts'
 import type { MachineContext } from './machine.ts'
-import { removeSurface } from './remove-surface.ts'
+import { insistOnReach, removeSurface } from './remove-surface.ts'
 
 export interface Leaving {
   readonly surfaces: readonly string[]
@@ -66,15 +66,19 @@ export async function leave(
 ): Promise<LeaveReport> {
   const { layout, now } = context
   await leaving(context)
-  if (restore) insistOnSnapshots(layout, surfacesOf(await requireConfig(layout)))
+  const all = surfacesOf(await requireConfig(layout))
+  // All of them before the first is taken away.
+  for (const surface of all) await insistOnReach(layout, surface)
+  if (restore) insistOnSnapshots(layout, all)
   const surfaces: LeaveReport['surfaces'][number][] = []
   const restored: RestoredPlace[] = []
   const kept: string[] = []
-  for (const { name } of surfacesOf(await requireConfig(layout))) {
+  for (const { name } of all) {
     const shown = await removeSurface(context, name, {
-      afterwards: async ({ root, snapshot: taken }) => {
+      afterwards: async (surface) => {
+        const { snapshot: taken } = surface
         const snapshot = taken === undefined || !restore ? undefined : readSnapshot(layout, taken)
-        const part = snapshot?.roots.find((one) => one.surface === name && one.root === root)
+        const part = rootOf(snapshot, surface)
         if (snapshot !== undefined && part !== undefined)
           restored.push(...(await restoreRoot(layout, snapshot, part, now())))
       },

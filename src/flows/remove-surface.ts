@@ -31,7 +31,7 @@ export async function removeSurface(
   const surface = requireSurface(await requireConfig(layout), name)
   const isGone = gone && insistOnGone(surface)
   // Refused before anything is changed, the settings of its agent included.
-  if (surface.root !== undefined && !isGone) await canHoldOurs(layout, { ...surface, root: surface.root })
+  if (!isGone) await insistOnReach(layout, surface)
   if (!isGone) await removeHookOf(context, surface)
   return withLock(layout.lock, async () => {
     // It may have been given another root meanwhile.
@@ -89,6 +89,11 @@ async function removeHookOf(context: MachineContext, { name, preset, root }: Sur
 export async function takeAway(layout: Layout, { root, ...surface }: Surface, now: number): Promise<Shown> {
   if (root === undefined || !(await canHoldOurs(layout, { ...surface, root }))) return NOTHING
   return showTree(layout, { ...surface, root }, undefined, now)
+}
+
+/** @throws SkillsctlError `absent` when what we have made there cannot be reached */
+export async function insistOnReach(layout: Layout, { root, ...surface }: Surface): Promise<void> {
+  if (root !== undefined) await canHoldOurs(layout, { ...surface, root })
 }
 
 /**

@@ -106,12 +106,12 @@ async function addOne(
 ): Promise<SurfaceReport> {
   const { known, surface: chosen, isMet } = await choose(layout, request, user)
   const { root, name, folders } = chosen
-  const before = known?.root === root ? known?.snapshot : undefined
   const saved = snapshot?.roots.some((one) => one.surface === name) === true ? snapshot.name : undefined
   const surface: Surface = {
     ...chosen,
     adopt: isMet ? (request.options.adopt ?? 'skip') : known?.adopt,
-    snapshot: before ?? saved,
+    // What was there before the very first time.
+    snapshot: chosen.snapshot ?? saved,
   }
   if (root !== undefined)
     for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
@@ -145,8 +145,9 @@ async function choose(layout: Layout, { preset, options }: SurfaceRequest, user:
   const surfaces = surfacesOf(await requireConfig(layout))
   const found = requirePreset(preset)
   const known = surfaces.find((one) => one.name === (options.name ?? found.name))
-  const surface = surfaceFrom(found, options, known, user)
-  const { root, name, folders } = surface
+  const described = surfaceFrom(found, options, known, user)
+  const { root, name, folders } = described
+  const surface = { ...described, snapshot: known?.root === root ? known?.snapshot : undefined }
   if (root === undefined) return { known, surface, isMet: false }
   insistOnFreeRoot(layout, name, root, folders, surfaces)
   const isWider = known?.root !== root || folders.some((folder) => !known.folders.includes(folder))

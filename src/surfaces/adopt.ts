@@ -1,8 +1,9 @@
 /** Moving what lies in the place of an entry to `kept/`, because a person said so. */
-import { type Dirent, lstatSync, readdirSync } from 'node:fs'
-import { cp, rename } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { chmodSync, existsSync, lstatSync, readdirSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { makePath, syncDirectory } from '../disk/atomic-file.ts'
+import { copyWhole, pathsIn } from '../disk/copy-whole.ts'
 import { errnoOf, onDisk } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { syncTree } from '../disk/sync.ts'
@@ -27,20 +28,14 @@ export async function setAside(
   await onDisk(from, async () => {
     makePath(dirname(to))
     try {
-      await rename(from, to)
+      await move(from, to)
     } catch (error) {
       if (errnoOf(error) !== 'EXDEV') throw error
-      await cp(from, to, {
-        recursive: true,
-        verbatimSymlinks: true,
-        preserveTimestamps: true,
-        errorOnExist: true,
-        force: false,
-      })
+      await copyWhole(from, to)
       await syncCopy(to)
       // Out of the way in one step; removed when nobody can reach it by its name.
       const stage = await newStage(stagingAreaOf(root, dirname(place)), now)
-      await rename(from, join(stage, 'aside'))
+      await move(from, join(stage, 'aside'))
       await removeTree(stage)
     }
     await syncDirectory(dirname(to))
@@ -75,10 +70,10 @@ export async function putBack({ kept, place }: Aside, root: string): Promise<voi
   await onDisk(to, async () => {
     if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return
     try {
-      await rename(from, to)
+      await move(from, to)
     } catch (error) {
-      // Another disk: it stays where it is, whole, and the snapshot holds it as well.
       if (errnoOf(error) !== 'EXDEV') throw error
+      await copyWhole(from, to)
     }
   })
 }
@@ -92,14 +87,18 @@ function freeDirectory(wanted: string, place: string): string {
 }
 
 async function syncCopy(path: string): Promise<void> {
-  const isTree = lstatSync(path).isDirectory()
-  const all = isTree ? readdirSync(path, { recursive: true, withFileTypes: true }) : []
-  const paths = (wanted: Dirent[]): string[] =>
-    wanted.map(({ parentPath, name }) => relative(path, join(parentPath, name)))
-  const [files, links] = [
-    all.filter((entry) => entry.isFile()),
-    all.filter((entry) => entry.isSymbolicLink()),
-  ]
-  if (isTree) await syncTree(path, paths(files), paths(links))
+  if (lstatSync(path).isDirectory()) await syncTree(path, ...pathsIn(path))
   else await syncDirectory(dirname(path))
+}
+
+/** A directory that nobody may write to cannot be moved to another one. */
+async function move(from: string, to: string): Promise<void> {
+  const info = lstatSync(from)
+  const isLocked = info.isDirectory() && (info.mode & 0o200) === 0
+  if (isLocked) chmodSync(from, info.mode | 0o200)
+  try {
+    await rename(from, to)
+  } finally {
+    if (isLocked) chmodSync(existsSync(from) ? from : to, info.mode)
+  }
 }

@@ -40,7 +40,7 @@ export async function restoreRoot(
     })
   }
   const restored: RestoredPlace[] = []
-  for (const place of places) {
+  for (const place of places.keys()) {
     const path = join(root, place)
     const from = pathInSnapshot(layout, snapshot, surface, place)
     restored.push({ surface, path, outcome: await restorePlace(layout, from, root, place, now) })

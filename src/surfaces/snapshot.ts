@@ -31,8 +31,8 @@ export interface SnapshotRoot {
   readonly root: string
   /** Folders that were links, with what they led to. */
   readonly links: Readonly<Record<string, string>>
-  /** What it holds: `skills/notes`. */
-  readonly places: readonly string[]
+  /** What it holds, as `skills/notes` → digest of its names, modes and bytes. */
+  readonly places: ReadonlyMap<string, string>
 }
 
 export interface LeftOut {
@@ -84,17 +84,23 @@ export async function takeSnapshot(
   surfaces: readonly Untouched[],
   now: number,
 ): Promise<TakenSnapshot> {
-  const { roots, leftOut, digest } = look(surfaces)
+  const { roots, leftOut, digest } = look(layout, surfaces)
   if (roots.length === 0) return { snapshot: undefined, leftOut }
   const known = snapshots(layout).find((one) => one.digest === digest)
   if (known !== undefined) return { snapshot: known, leftOut }
   const at = formatInstant(now)
-  const record = { format: FORMAT, at, digest, roots, leftOut }
+  const record = {
+    format: FORMAT,
+    at,
+    digest,
+    roots: roots.map((one) => ({ ...one, places: Object.fromEntries(one.places) })),
+    leftOut,
+  }
   const name = await inStaging(layout, async ({ directory }) => {
     const tree = join(directory, 'snapshot')
     return onDisk(layout.kept, async () => {
       for (const { surface, root, places } of roots) {
-        for (const place of places) {
+        for (const place of places.keys()) {
           const to = join(tree, FILES, surface, place)
           await mkdir(dirname(to), { recursive: true })
           await copyWhole(join(root, place), to)
@@ -119,29 +125,32 @@ async function placeIn({ kept }: Layout, tree: string, at: string): Promise<stri
   }
 }
 
-function look(surfaces: readonly Untouched[]): Pick<Snapshot, 'roots' | 'leftOut' | 'digest'> {
+function look(
+  layout: Layout,
+  surfaces: readonly Untouched[],
+): Pick<Snapshot, 'roots' | 'leftOut' | 'digest'> {
   const room = { files: MOST_FILES, bytes: MOST_BYTES }
   const leftOut: LeftOut[] = []
-  const lines: string[] = []
-  const roots = surfaces.map(({ surface: { name: surface, root, folders }, isOurs }): SnapshotRoot => {
+  const roots = surfaces.map(({ surface, isOurs }): SnapshotRoot => {
+    const { name, root, folders, snapshot } = surface
+    const saved = snapshot === undefined ? undefined : rootOf(readSnapshot(layout, snapshot), surface)
     const there = folders.filter((folder) => isDirectory(join(root, folder)))
-    const all = there.flatMap((folder) => namesIn(join(root, folder)).map((name) => `${folder}/${name}`))
-    const places = all.filter((place) => {
-      if (isOurs(place) || isNothing(join(root, place))) return false
+    const all = there.flatMap((folder) => namesIn(join(root, folder)).map((file) => `${folder}/${file}`))
+    const places = new Map<string, string>()
+    for (const place of all) {
+      if (isOurs(place) || isNothing(join(root, place))) continue
       const print = printOf(join(root, place), room)
-      if ('why' in print) leftOut.push({ surface, place, ...print })
-      else lines.push(`${surface}\n${root}\n${place}\n${print.digest}\n`)
-      return 'digest' in print
-    })
+      if ('why' in print) leftOut.push({ surface: name, place, ...print })
+      else if (saved?.places.get(place) !== print.digest) places.set(place, print.digest)
+    }
     const linked = there.filter((folder) => lstatSync(join(root, folder)).isSymbolicLink())
     const links = Object.fromEntries(linked.map((folder) => [folder, readlinkSync(join(root, folder))]))
-    return { surface, root, links, places }
+    return { surface: name, root, links, places }
   })
-  return {
-    roots: roots.filter(({ places }) => places.length > 0),
-    leftOut,
-    digest: sha256Hex(lines.join('')),
-  }
+  const lines = roots.flatMap(({ surface, root, places }) =>
+    [...places].map(([place, digest]) => `${surface}\n${root}\n${place}\n${digest}\n`),
+  )
+  return { roots: roots.filter(({ places }) => places.size > 0), leftOut, digest: sha256Hex(lines.join('')) }
 }
 
 function namesIn(folder: string): string[] {
@@ -191,11 +200,18 @@ export function snapshots(layout: Layout): Snapshot[] {
 }
 
 /** Places of a surface of which there is a snapshot. */
-export function placesSaved(layout: Layout, { name, root }: Pick<Surface, 'name' | 'root'>): Set<string> {
-  const roots = snapshots(layout).flatMap((snapshot) => snapshot.roots)
+export function placesSaved(layout: Layout, surface: Pick<Surface, 'name' | 'root'>): Set<string> {
   return new Set(
-    roots.filter((one) => one.surface === name && one.root === root).flatMap(({ places }) => places),
+    snapshots(layout).flatMap((snapshot) => [...(rootOf(snapshot, surface)?.places.keys() ?? [])]),
   )
+}
+
+/** What a snapshot holds of a surface. */
+export function rootOf(
+  snapshot: Snapshot | undefined,
+  { name, root }: Pick<Surface, 'name' | 'root'>,
+): SnapshotRoot | undefined {
+  return snapshot?.roots.find((one) => one.surface === name && one.root === root)
 }
 
 /** Undefined when there is none of this name, or its record is damaged. */
@@ -226,7 +242,12 @@ function parseSnapshot(text: string, path: string): Omit<Snapshot, 'name'> {
         links: Object.fromEntries(
           Object.entries(object(links, path)).map(([folder, target]) => [folder, string(target, path)]),
         ),
-        places: list(places, path).map((place) => parsePlace(place, path)),
+        places: new Map(
+          Object.entries(object(places, path)).map(([place, digest]) => [
+            parsePlace(place, path),
+            string(digest, path),
+          ]),
+        ),
       }
     }),
     leftOut: list(fields['leftOut'], path).map((value) => {
@@ -237,8 +258,7 @@ function parseSnapshot(text: string, path: string): Omit<Snapshot, 'name'> {
 }
 
 /** A folder that agents know, and one name in it: nothing that leads elsewhere. */
-function parsePlace(value: unknown, path: string): string {
-  const place = string(value, path)
+function parsePlace(place: string, path: string): string {
   const [folder, name = '', ...rest] = place.split('/')
   const isPlace = FOLDERS.some((known) => known === folder) && rest.length === 0 && !/^\.{0,2}$/.test(name)
   if (isPlace) return place

@@ -28,6 +28,9 @@ const publisher = async () => ({
 const flows = {
   join: () => skillsctl.join(machine(), job.token),
   pull: () => skillsctl.pull(machine()),
+  addSurface: () =>
+    skillsctl.addSurface(machine(), 'claude-code', job.options, { directory: job.user, variables: {} }),
+  leave: () => skillsctl.leave(machine(), { restore: true }),
   /** What the command line does when nothing is new. */
   idle: async () => {
     const report = await skillsctl.pull(machine())
