@@ -43,14 +43,14 @@ export function usageError(error: CommanderError, program: Command, args: readon
       cause: error,
     })
   }
-  const stray = error.code === 'commander.excessArguments' ? strayWord(command, args) : undefined
-  if (stray !== undefined) {
-    const [near] = nearMisses(
-      stray,
+  const mistyped = error.code === 'commander.excessArguments' ? notA(command, args) : undefined
+  if (mistyped !== undefined) {
+    const near = nearMisses(
+      mistyped,
       command.commands.map((sub) => sub.name()),
     )
-    return new SkillsctlError('usage', `unknown command '${stray}'`, {
-      hint: near === undefined ? `see: ${help}` : `did you mean ${near}? see: ${help}`,
+    return new SkillsctlError('usage', `unknown command '${mistyped}'`, {
+      hint: near.length > 0 ? `did you mean ${near.join(' or ')}? see: ${help}` : `see: ${help}`,
       cause: error,
     })
   }
@@ -64,9 +64,10 @@ export function usageError(error: CommanderError, program: Command, args: readon
   })
 }
 
-/** What commander takes for an argument of the command that runs where none is named. */
-function strayWord(command: Command, args: readonly string[]): string | undefined {
-  return command.commands.length === 0 ? undefined : args[args.indexOf(command.name()) + 1]
+/** Where a command has one that is meant when none is named, a mistyped one looks like an argument of it. */
+function notA(command: Command, args: readonly string[]): string | undefined {
+  if (command.commands.length === 0) return undefined
+  return args.slice(args.indexOf(command.name()) + 1).find((word) => !word.startsWith('-'))
 }
 
 /** The command that the words of the command line lead to. */

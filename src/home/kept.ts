@@ -30,13 +30,12 @@ export interface Kept {
 /** Newest first. */
 export function listKept({ kept }: Pick<Layout, 'kept'>): Kept[] {
   const names = onDiskNow(kept, () => (existsSync(kept) ? readdirSync(kept) : []))
+  const modified = (name: string): number =>
+    onDiskNow(join(kept, name), () => lstatSync(join(kept, name)).mtimeMs)
   return names
-    .map((name) => describe(kept, name))
-    .sort((left, right) => (left.at === right.at ? byName(left, right) : left.at < right.at ? 1 : -1))
-}
-
-function byName(left: Kept, right: Kept): number {
-  return left.name < right.name ? -1 : 1
+    .map((name) => ({ name, modified: modified(name) }))
+    .sort((left, right) => right.modified - left.modified || (left.name < right.name ? -1 : 1))
+    .map(({ name }) => describe(kept, name))
 }
 
 function describe(kept: string, name: string): Kept {
