@@ -30,6 +30,11 @@ export interface Content {
 
 const LIST = 'content.json'
 
+/** Absolute directory below which lies what a person made. */
+export function minePath({ overlays }: Pick<Layout, 'overlays'>, name: string): string {
+  return join(overlays, name, 'mine')
+}
+
 /** @throws SkillsctlError `corrupt` when it is not there, or not what was written */
 export function readContent({ overlays }: Layout, name: string): Content {
   const root = join(overlays, name)
@@ -48,7 +53,7 @@ export function readContent({ overlays }: Layout, name: string): Content {
     unit: string(fields['unit'], path),
     base: sourceIn(join(root, 'base'), entries('base')),
     lacking: list(fields['lacking'], path).map((one) => string(one, path)),
-    mine: sourceIn(join(root, 'mine'), entries('mine')),
+    mine: sourceIn(minePath({ overlays }, name), entries('mine')),
   }
 }
 

@@ -53,6 +53,7 @@ export class Overlays {
   private readonly rules: readonly PolicyRule[]
   private readonly now: string
   private readonly overlays: Overlay[]
+  private readonly releases = new Map<string, Installed | undefined>()
 
   /** @param now milliseconds since the epoch */
   constructor(layout: Layout, { overlays }: Edits, rules: readonly PolicyRule[], now: number) {
@@ -80,7 +81,7 @@ export class Overlays {
       return
     }
     if (known === undefined) {
-      const { name } = await storeContent(this.layout, unit, before, after)
+      const { name } = await storeContent(this.layout, unit, this.startOf(edit), after)
       this.overlays.push({ unit, surface, content: name, base, since: this.now, changedAt: this.now })
       return this.outcome('kept', edit)
     }
@@ -93,16 +94,24 @@ export class Overlays {
     if (merged !== undefined) await this.keep(base, before, after)
     if (merged !== undefined && isSame(merged, content.mine)) return
     const kept = await this.keepWritten(known, content)
-    if (merged === undefined) return this.change(known, content, after, kept)
-    await this.change(known, content, merged, kept, true)
+    if (merged !== undefined) return this.change(known, content, merged, kept, true)
+    // What newer releases changed is not in it: as if it had waited since the one that it was made of.
+    if (base.manifest !== known.base.manifest) return this.takeAgain(known, edit, kept)
+    await this.change(known, content, after, kept)
   }
 
-  /** What was known of it is damaged: whatever somebody can still read is what the person made. */
-  private async takeAgain(known: Overlay, { unit, base, before, after }: Edit): Promise<void> {
-    const from = this.releasedAt(base, unit) ?? before
-    const content = (await storeContent(this.layout, unit, from, after)).name
-    this.replace(known, { ...known, content, base, waits: undefined, changedAt: this.now })
-    this.outcome('kept', known)
+  /** In the place of what was known, which is damaged or made of another release. */
+  private async takeAgain(known: Overlay, edit: Edit, kept?: string): Promise<void> {
+    const { base } = edit
+    const { name } = await storeContent(this.layout, edit.unit, this.startOf(edit), edit.after)
+    const { isMerged: _, ...written } = known
+    this.replace(known, { ...written, content: name, base, waits: undefined, changedAt: this.now })
+    this.outcome('kept', known, { kept })
+  }
+
+  /** What an edit started from may have been an overlay that is no more, or another one by now. */
+  private startOf({ unit, base, before }: Edit): Source {
+    return this.releasedAt(base, unit) ?? before
   }
 
   private async change(
@@ -145,9 +154,17 @@ export class Overlays {
 
   /** The unit as it was in a release, if that is here still. */
   private releasedAt({ manifest }: EditedRelease, unit: string): Source | undefined {
-    const name = listNames(this.layout).find((one) => one.manifest === manifest)
-    const release = name && readInstalled(this.layout, name.directory)
+    const release = this.installed(manifest)
     return release && pristine(this.layout, inUnit(release.content.files, unit), [])
+  }
+
+  /** Of many edits most have started from the same. */
+  private installed(manifest: string): Installed | undefined {
+    if (!this.releases.has(manifest)) {
+      const name = listNames(this.layout).find((one) => one.manifest === manifest)
+      this.releases.set(manifest, name && readInstalled(this.layout, name.directory))
+    }
+    return this.releases.get(manifest)
   }
 
   private intact({ content }: Overlay): Content | undefined {
@@ -324,8 +341,7 @@ export class Overlays {
 
   /** Where the release that an edit started from is gone, nobody can tell. */
   private isNewSince({ manifest }: EditedRelease): (unit: string) => boolean {
-    const name = listNames(this.layout).find((one) => one.manifest === manifest)
-    const files = (name && readInstalled(this.layout, name.directory))?.content.files ?? []
+    const files = this.installed(manifest)?.content.files ?? []
     return (unit) => !files.some(({ path }) => isInUnit(path, unit))
   }
 

@@ -36,7 +36,9 @@ export async function sweepEdits(
   }
   // Somebody has removed it: `doctor` makes it anew of what is there.
   if (isRecordLost(layout)) return kept
-  const used = new Set(edits.overlays.map(({ content }) => content))
+  // Whoever edits in a view that is older has made that of what it shows.
+  const shown = viewNames(layout).flatMap((name) => readTree(layout, name)?.overlaid ?? [])
+  const used = new Set([...edits.overlays, ...shown].map(({ content }) => content))
   for (const name of contentNames(layout)) {
     if (used.has(name)) continue
     const away = join(area, name)

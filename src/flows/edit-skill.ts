@@ -52,6 +52,8 @@ interface Beginning {
 }
 
 const FILES = 'files'
+/** What they were: an overlay may be no more when they are saved. */
+const BEFORE = 'before'
 
 /** Makes a writable copy of a skill as it is active. @throws SkillsctlError `absent`, `refused` without surfaces */
 export async function beginEdit(context: MachineContext, { skill, surface }: Chosen): Promise<Workcopy> {
@@ -108,16 +110,20 @@ async function write(layout: Layout, directory: string, beginning: Beginning, so
     await mkdir(layout.editing, { recursive: true })
     const temporary = join(layout.staging, temporaryName('editing'))
     await mkdir(temporary)
-    for (const entry of source.entries) {
-      const path = join(temporary, FILES, entry.path)
-      await mkdir(dirname(path), { recursive: true })
-      if (entry.mode === 'link') await symlink(entry.target, path)
-      else await writeAndSync(path, source.read(entry) ?? lost(entry), entry.mode === '755' ? 0o755 : 0o644)
-    }
+    for (const directory of [FILES, BEFORE]) await writeInto(join(temporary, directory), source)
     await writeAndSync(join(temporary, WORKCOPY_RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
     await chmod(temporary, 0o755)
     await rename(temporary, directory)
   })
+}
+
+async function writeInto(directory: string, { entries, read }: Source): Promise<void> {
+  for (const entry of entries) {
+    const path = join(directory, entry.path)
+    await mkdir(dirname(path), { recursive: true })
+    if (entry.mode === 'link') await symlink(entry.target, path)
+    else await writeAndSync(path, read(entry) ?? lost(entry), entry.mode === '755' ? 0o755 : 0o644)
+  }
 }
 
 function lost({ path }: Entry): never {
@@ -158,7 +164,13 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
       const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
       const files = join(directory, FILES)
       const after = sourceIn(files, entriesAt(join(files, unit), unit, before))
-      await overlays.take({ unit, surface, base, before: pristine(layout, before, [files]), after })
+      await overlays.take({
+        unit,
+        surface,
+        base,
+        before: pristine(layout, before, [join(directory, BEFORE)]),
+        after,
+      })
       const current = currentRelease(layout)
       if (current !== undefined) await overlays.follow(current)
       await writeEdits(layout, { ...edits, overlays: overlays.all() })

@@ -6,12 +6,14 @@ import { existsSync } from 'node:fs'
 import { parsePolicies } from '../core/edit-policy.ts'
 import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
 import { isError } from '../core/errors.ts'
+import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
+import { minePath } from '../edits/content.ts'
 import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
 import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
-import { sourceIn } from '../edits/source.ts'
+import { type Source, sourceIn } from '../edits/source.ts'
 import { readTree, type Tree, treePath } from '../edits/tree.ts'
 import { isView, releaseIn } from '../edits/tree-name.ts'
 import type { MachineConfig } from '../home/config.ts'
@@ -87,7 +89,7 @@ export async function findEdits(
   }
   for (const surface of surfaces) {
     for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
-      const edit = { unit, ...startOf(tree, unit), before: pristine(layout, before, [tree.path]), after }
+      const edit = { unit, ...startOf(tree, unit), before: madeFrom(layout, tree, unit, before), after }
       spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
       const where = entriesOf(surface.name)
       found.push({ where, foundOn: surface.name, digest: digestOf(after.entries), edit })
@@ -125,9 +127,15 @@ function editIn(layout: Layout, tree: Tree, { unit, root, before, after }: Edite
   return {
     unit,
     ...startOf(tree, unit),
-    before: pristine(layout, before, [root]),
+    before: madeFrom(layout, tree, unit, before),
     after: sourceIn(root, after),
   }
+}
+
+/** What is overlaid was never in a release: its bytes are in the overlay. */
+function madeFrom(layout: Layout, { path, overlaid }: Tree, unit: string, before: readonly Entry[]): Source {
+  const content = overlaid.find((one) => one.unit === unit)?.content
+  return pristine(layout, before, content === undefined ? [path] : [path, minePath(layout, content)])
 }
 
 /** Whose edit it is, and of which release. */

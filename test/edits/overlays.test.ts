@@ -89,6 +89,22 @@ describe('an edit through a link', () => {
   })
 })
 
+describe('an edit in a tree that is older than the overlay', () => {
+  test('never takes back what a release changed: where both changed the same, it waits', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A, 'old.txt': 'another release that has the same file' })
+    const { directory } = await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add({ switch: 'session' })
+    edit(pathIn(root, 'a'), A.replace('five', 'FIVE'))
+    await home.update({ 'skills/a/SKILL.md': A.replace('one', '1').replace('two', '2') })
+    edit(pathIn(root, 'a'), A.replace('five', 'FIVE').replace('one', 'ONE'))
+    const { edits } = await followCurrent(home.context)
+    expect(edits).toMatchObject([{ became: 'kept' }, { became: 'waits', paths: ['skills/a/SKILL.md'] }])
+    const { overlays } = await readEdits(home.layout)
+    expect(overlays).toMatchObject([{ base: { version: directory }, waits: { because: 'conflict' } }])
+  })
+})
+
 describe('an edit of a copy', () => {
   test('stays in its place, and is merged with a newer release', async () => {
     const home = await createSurfaceHome()
