@@ -195,8 +195,9 @@ export class Overlays {
       return this.outcome('ended', overlay)
     }
     if (isSame(theirs, content.base)) {
-      this.replace(overlay, { ...overlay, base, waits: undefined })
-      return this.complete(base, this.wholeOf(release))
+      const settled = { ...overlay, base, waits: undefined }
+      this.replace(overlay, settled)
+      return this.completeOne(settled, content, this.wholeOf(release))
     }
     if (this.policy(unit, surface, overlay) === 'take') {
       await this.giveUp(overlay)
@@ -307,16 +308,16 @@ export class Overlays {
   async complete({ manifest }: Pick<EditedRelease, 'manifest'>, release: Source): Promise<void> {
     for (const overlay of this.overlays.filter((one) => one.base.manifest === manifest)) {
       const content = this.intact(overlay)
-      if (content === undefined || content.lacking.length === 0) continue
-      const { base, mine } = content
-      const { name } = await storeContent(
-        this.layout,
-        overlay.unit,
-        { ...release, entries: base.entries },
-        mine,
-      )
-      this.replace(overlay, { ...overlay, content: name })
+      if (content !== undefined) await this.completeOne(overlay, content, release)
     }
+  }
+
+  private async completeOne(overlay: Overlay, content: Content, release: Source): Promise<void> {
+    const { base, mine, lacking } = content
+    if (lacking.length === 0) return
+    const whole = { ...release, entries: base.entries }
+    const { name } = await storeContent(this.layout, overlay.unit, whole, mine)
+    this.replace(overlay, { ...overlay, content: name })
   }
 
   replace(overlay: Overlay, by: Overlay): void {
