@@ -84,12 +84,12 @@ export function settledLines(surfaces: readonly Settled[]): string[] {
   return surfaces.flatMap(({ surface, outcome, from, to, shown, contact, sessions = 0, overdue }) => {
     if (outcome === 'waits') return [`  ${surface} shows ${from} until ${whatItAwaits(sessions)}`]
     if (outcome !== 'moved') return []
-    const { changed = [], shadowed = [], recovered = [] } = shown ?? {}
+    const { changed = [], shadowed = [], recovered = [], aside = [] } = shown ?? {}
     const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
     return [
       `  ${surface} shows ${to}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
       ...(recovered.length === 0 ? [] : [recoveredLine(surface, `${to}`, recovered.length)]),
-      ...contactLines(surface, contact),
+      ...contactLines(surface, contact, aside),
       ...shadowed.map(
         (place) => `  ! ${surface}: ${place} is shadowed by something of yours${whyIn(contact, place)}`,
       ),
@@ -98,7 +98,7 @@ export function settledLines(surfaces: readonly Settled[]): string[] {
 }
 
 /** What became of what a person had there before. */
-function contactLines(surface: string, contact: Settled['contact']): string[] {
+function contactLines(surface: string, contact: Settled['contact'], aside: readonly string[]): string[] {
   if (contact === undefined) return []
   const { equal, kept, taken, stays, snapshot } = contact
   const chosen = stays.filter(({ why }) => why === undefined)
@@ -107,7 +107,7 @@ function contactLines(surface: string, contact: Settled['contact']): string[] {
       ? []
       : [`  ${surface}: ${equal.length} of yours equal to the release, taken over`]),
     ...kept.map((place) => `  ${surface}: ${place} stays as you have it, as an edit of the release`),
-    ...taken.map((place) => `  ${surface}: ${place} is of the release now; yours is in kept/`),
+    ...taken.map((place) => `  ${surface}: ${place} is of the release now; yours is in ${aside.join(', ')}`),
     ...(chosen.length === 0
       ? []
       : [`  to decide: skillsctl surface add ${surface} --adopt keep, or --adopt take`]),

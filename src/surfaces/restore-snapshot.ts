@@ -12,7 +12,7 @@ import { putInPlace } from './copy.ts'
 import { targetOf } from './link.ts'
 import { isDirectory } from './root.ts'
 import { pathInSnapshot, type Snapshot, type SnapshotRoot } from './snapshot.ts'
-import { clearStage, newStage, stagingAreaOf, sweepStagingArea } from './staging-area.ts'
+import { clearStage, MADE, newStage, stagingAreaOf, sweepStagingArea } from './staging-area.ts'
 
 export interface RestoredPlace {
   readonly surface: string
@@ -76,8 +76,7 @@ async function restorePlace(
 
 /** Complete before it takes its place. @returns false when something came there meanwhile */
 async function putCopy(from: string, stage: string, path: string): Promise<boolean> {
-  // As `clearStage` knows it.
-  const copy = join(stage, 'new', 'copy')
+  const copy = join(stage, MADE, 'copy')
   makePath(dirname(copy))
   await copyWhole(from, copy)
   if (lstatSync(copy).isDirectory()) await syncTree(copy, ...pathsIn(copy))

@@ -34,6 +34,8 @@ export interface Shown {
   readonly recovered?: readonly string[]
   /** Directories with local edits that were set aside. */
   readonly kept: readonly string[]
+  /** Directories with what a person had in places that are the release's now. */
+  readonly aside?: readonly string[] | undefined
 }
 
 /**
@@ -79,6 +81,7 @@ class Work {
   private readonly lost: Set<string>
   private readonly recovered: readonly string[]
   private readonly kept = new Set<string>()
+  private readonly aside = new Set<string>()
   /** By staging area. */
   private readonly stages = new Map<string, string>()
 
@@ -130,9 +133,14 @@ class Work {
       for (const stage of this.stages.values()) await clearStage(stage)
     }
     await this.sweep()
-    const { changed, shadowed, recovered, kept } = this
-    const report = { changed: [...changed], shadowed: [...shadowed], kept: [...kept] }
-    return recovered.length === 0 ? report : { ...report, recovered }
+    const { changed, shadowed, recovered, kept, aside } = this
+    return {
+      changed: [...changed],
+      shadowed: [...shadowed],
+      kept: [...kept],
+      ...(recovered.length === 0 ? {} : { recovered }),
+      ...(aside.size === 0 ? {} : { aside: [...aside] }),
+    }
   }
 
   /** Agents do not watch a folder that is born later, so each is there from the beginning. */
@@ -264,7 +272,7 @@ class Work {
   private async yieldPlace(place: string): Promise<void> {
     if (!this.yielded.has(place) || this.own.state(place) !== 'taken') return
     const { layout, surface, now } = this
-    this.kept.add(await setAside(layout, surface.name, surface.root, place, now))
+    this.aside.add(await setAside(layout, surface.name, surface.root, place, now))
   }
 
   /** To whoever has put something there. */

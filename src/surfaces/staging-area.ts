@@ -11,7 +11,7 @@ import { errnoOf, onDisk, onDiskNow, unlessAbsent } from '../disk/fault.ts'
 import { mountOf } from '../disk/mount.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 
-const NAME = '.skillsctl'
+export const STAGING_AREA = '.skillsctl'
 /** On a stage: what is being made, and what was taken out. */
 export const MADE = 'new'
 export const TAKEN_OUT = 'old'
@@ -27,7 +27,7 @@ export function stagingAreaOf(root: string, folder: string): string {
   const path = join(root, folder)
   const mount = mountOf(path)
   const beside = [root, besideTarget(path)].find((above) => mountOf(above) === mount && mayMake(above))
-  return join(beside ?? path, NAME)
+  return join(beside ?? path, STAGING_AREA)
 }
 
 /** The directory in which a folder really lies: elsewhere, when it is a link. */
@@ -101,5 +101,5 @@ export function stagingAreasOf(root: string, folders: readonly string[]): string
   const targets = paths
     .filter((path) => existsSync(path) && mountOf(path) !== mountOf(root))
     .map(besideTarget)
-  return [...new Set([root, ...paths, ...targets])].map((directory) => join(directory, NAME))
+  return [...new Set([root, ...paths, ...targets])].map((directory) => join(directory, STAGING_AREA))
 }
