@@ -52,7 +52,7 @@ function restoredLines(places: readonly Pick<RestoredPlace, 'path' | 'outcome'>[
     places.filter((place) => place.outcome === outcome).length
   const [restored, same] = [count('restored'), count('same')]
   return [
-    `${restored} restored${same === 0 ? '' : `, ${same} were there as they are`}`,
+    `${restored} restored${same === 0 ? '' : `, ${same} as it was already`}`,
     ...places.flatMap(({ path, outcome }) => {
       if (outcome === 'taken') return [`  ! something else is there, and stays: ${path}`]
       return outcome === 'ours' ? [`  ! the release is shown there: ${path}`] : []

@@ -103,6 +103,8 @@ export interface Surface {
   readonly adopt?: Adoption | undefined
   /** Directory of `kept/` that holds what was there before. */
   readonly snapshot?: string | undefined
+  /** Absolute directories that were not there before us, with all below them. */
+  readonly made?: readonly string[] | undefined
 }
 
 /** Seconds. */
@@ -137,6 +139,7 @@ export function parseSurface(value: unknown, subject: string): Surface {
     except: texts('except'),
     adopt: ADOPTIONS.find((known) => known === fields['adopt']),
     snapshot: optional(fields['snapshot'], `${subject}.snapshot`, string),
+    made: texts('made').filter((path) => path.startsWith('/')),
   }
 }
 

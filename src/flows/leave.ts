@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Surface } from '../core/surface.ts'
 import { syncDirectory, temporaryName } from '../disk/atomic-file.ts'
@@ -81,6 +81,7 @@ export async function leave(
         const part = rootOf(snapshot, surface)
         if (snapshot !== undefined && part !== undefined)
           restored.push(...(await restoreRoot(layout, snapshot, part, now())))
+        await removeMade(surface)
       },
     })
     surfaces.push({ surface: name, entries: shown.changed.length })
@@ -102,6 +103,14 @@ function insistOnSnapshots(layout: Layout, surfaces: readonly Surface[]): void {
     subject: join(layout.kept, gone),
     hint: 'bring it back from a backup, or leave without --restore',
   })
+}
+
+/** Directories that were made for a surface, as long as they are empty. */
+async function removeMade({ root, folders, made = [] }: Surface): Promise<void> {
+  const isOurs = (path: string): boolean => made.some((top) => `${path}/`.startsWith(`${top}/`))
+  for (const folder of root === undefined ? [] : folders.map((name) => join(root, name)))
+    for (let path = folder; isOurs(path); path = dirname(path))
+      await onDisk(path, () => unlessNotEmpty(rmdir(path), ['EBUSY', 'EACCES', 'EPERM', 'ENOTDIR']))
 }
 
 /** One that was added meanwhile. */

@@ -108,14 +108,14 @@ async function addOne(
   const { known, surface: chosen, isMet } = await choose(layout, request, user)
   const { root, name, folders } = chosen
   const saved = snapshot?.roots.some((one) => one.surface === name) === true ? snapshot.name : undefined
+  const made = root === undefined ? [] : folders.flatMap((folder) => makeFolder(join(root, folder)) ?? [])
   const surface: Surface = {
     ...chosen,
     adopt: isMet ? (request.options.adopt ?? 'skip') : known?.adopt,
     // What was there before the very first time.
     snapshot: chosen.snapshot ?? saved,
+    made: [...(chosen.made ?? []), ...made],
   }
-  if (root !== undefined)
-    for (const folder of folders) onDiskNow(join(root, folder), () => makePath(join(root, folder)))
   if (known !== undefined && known.root !== root) await takeAway(layout, known, now)
   await writeSurface(layout, name, surface)
   const { settled: all } = await settle(layout, await requireConfig(layout), [surface], 'asked', now)
@@ -134,6 +134,11 @@ async function addOne(
   }
 }
 
+/** @returns the topmost directory that is new */
+function makeFolder(path: string): string | undefined {
+  return onDiskNow(path, () => makePath(path))
+}
+
 interface Choice {
   readonly known: Surface | undefined
   readonly surface: Surface
@@ -148,7 +153,8 @@ async function choose(layout: Layout, { preset, options }: SurfaceRequest, user:
   const known = surfaces.find((one) => one.name === (options.name ?? found.name))
   const described = surfaceFrom(found, options, known, user)
   const { root, name, folders } = described
-  const surface = { ...described, snapshot: known?.root === root ? known?.snapshot : undefined }
+  const { snapshot, made } = (known?.root === root ? known : undefined) ?? {}
+  const surface = { ...described, snapshot, made }
   if (root === undefined) return { known, surface, isMet: false }
   insistOnFreeRoot(layout, name, root, folders, surfaces)
   const isWider = known?.root !== root || folders.some((folder) => !known.folders.includes(folder))
