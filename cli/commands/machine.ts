@@ -2,6 +2,7 @@
 import { parseChannel } from '../../src/core/channel.ts'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { type Adoption, CUSTOM, type Preset } from '../../src/core/surface.ts'
+import type { Added } from '../../src/flows/surface.ts'
 import type { PullReport } from '../../src/index.ts'
 import { decodeToken, isToken, parseRootDigest } from '../../src/trust/token.ts'
 import { type Cli, layoutFor, machineContext } from '../context.ts'
@@ -70,7 +71,12 @@ async function showTo(cli: Cli, presets: readonly Preset[], adopt: Adoption | un
     preset: name,
     options: root === undefined || adopt === undefined ? {} : { adopt },
   }))
-  for (const { preset, report, problem } of await addAll(cli, requests)) {
+  // The machine has joined, whatever comes of this.
+  const added = await addAll(cli, requests).catch((error: unknown) => {
+    const problem = asFailure(error)
+    return requests.map(({ preset }): Added => ({ preset, problem }))
+  })
+  for (const { preset, report, problem } of added) {
     if (report !== undefined) {
       shown.data.push(report)
       shown.text.push(...addLines(report))
@@ -78,7 +84,8 @@ async function showTo(cli: Cli, presets: readonly Preset[], adopt: Adoption | un
     if (problem === undefined) continue
     shown.text.push(`! ${preset} was not added; once that is mended: skillsctl surface add ${preset}`)
     if (shown.problem === undefined) shown.problem = problem
-    else cli.output.warn(`${preset}: ${problem.message}: ${problem.subject ?? ''}`)
+    else if (shown.problem !== problem)
+      cli.output.warn(`${preset}: ${problem.message}: ${problem.subject ?? ''}`)
   }
   return shown
 }

@@ -60,7 +60,7 @@ export async function addAll(cli: Cli, requests: readonly SurfaceRequest[]): Pro
   const isDiffering = (name: string): boolean => differing.some(({ surface }) => surface === name)
   const decided = requests.map(({ preset, options }) =>
     adopt !== undefined && isDiffering(options.name ?? preset)
-      ? { preset, options: { adopt, ...options } }
+      ? { preset, options: { ...options, adopt: options.adopt ?? adopt } }
       : { preset, options },
   )
   return addSurfaces(context, decided, currentUser())

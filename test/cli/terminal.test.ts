@@ -127,6 +127,22 @@ describe.skipIf(!HAS_SCRIPT)('at a terminal', () => {
     expect(yes).toMatchObject({ exit: 0, screen: expect.stringContaining('following stable') })
   })
 
+  it('what a person has already is asked about once, and Ctrl-C adds nothing', async () => {
+    const machine = await site.joined('met')
+    const mine = join(site.directory, '.claude/skills/review/SKILL.md')
+    await mkdir(join(mine, '..'), { recursive: true })
+    await writeFile(mine, 'mine\n')
+    const add = ['surface', 'add', 'claude-code', '--home', site.home('met')]
+    const question = 'skip them for now? [keep/take/skip] '
+    expect(await talk(add, [[question, '\u0003']])).toMatchObject({ exit: 1, left: 0 })
+    expect((await machine(['surface', 'list'], {}, runHere)).stdout).toMatch(/^no surfaces/)
+    const kept = await talk(add, [[question, 'k\r']])
+    expect(kept).toMatchObject({ exit: 0, screen: expect.stringContaining('claude-code: skills/review\r\n') })
+    expect(kept.screen).toContain('skills/review stays as you have it, as an edit of the release')
+    expect(await talk(add, [[question, 't\r']])).toMatchObject({ exit: 0, left: 1 })
+    await machine(['leave', '--yes'], {}, runHere)
+  })
+
   it('Ctrl-C is for the command under skillsctl run, once', async () => {
     await site.joined('interrupted')
     const code = `
