@@ -27,7 +27,7 @@ const GROUPS = [
   ['command', /cli\/(?:run-|(?:[a-z]+-)?program|define|announce|usage)|node_modules\/commander\//],
   [
     'machine',
-    /src\/(?:disk|home)\/|src\/trust\/(?:digest|token)\.ts|src\/flows\/(?:machine|status|waiting-edits)\.ts|cli\/(?:context|describe|edit-lines|prompt|commands\/machine)\.ts/,
+    /src\/(?:disk|home)\/|src\/trust\/(?:digest|token)\.ts|src\/flows\/(?:machine|status|waiting-edits)\.ts|src\/edits\/tree-name\.ts|cli\/(?:context|describe|edit-lines|prompt|commands\/machine)\.ts/,
   ],
   [
     'pull',

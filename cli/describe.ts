@@ -3,6 +3,7 @@ import { formatAge } from '../src/core/freshness.ts'
 import { describeTrial } from '../src/core/trial.ts'
 import { whatItAwaits } from '../src/core/waiting.ts'
 import type { Outcome } from '../src/edits/overlays.ts'
+import { shownAs } from '../src/edits/tree-name.ts'
 import type {
   Changes,
   PublishReport,
@@ -81,20 +82,24 @@ export function keptLines(kept: readonly string[]): string[] {
 
 /** What became of surfaces, a line each; nothing of those where nothing was to do. */
 export function settledLines(surfaces: readonly Settled[]): string[] {
-  return surfaces.flatMap(({ surface, outcome, from, to, shown, contact, sessions = 0, overdue }) => {
-    if (outcome === 'waits') return [`  ${surface} shows ${from} until ${whatItAwaits(sessions)}`]
-    if (outcome !== 'moved') return []
-    const { changed = [], shadowed = [], recovered = [], aside = [] } = shown ?? {}
-    const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
-    return [
-      `  ${surface} shows ${to}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
-      ...(recovered.length === 0 ? [] : [recoveredLine(surface, `${to}`, recovered.length)]),
-      ...contactLines(surface, contact, aside),
-      ...shadowed.map(
-        (place) => `  ! ${surface}: ${place} is shadowed by something of yours${whyIn(contact, place)}`,
-      ),
-    ]
-  })
+  return surfaces.flatMap(
+    ({ surface, outcome, from = '', to = '', shown, contact, sessions = 0, overdue }, index) => {
+      if (outcome === 'waits') return [`  ${surface} shows ${shownAs(from)} until ${whatItAwaits(sessions)}`]
+      if (outcome !== 'moved') return []
+      const { changed = [], shadowed = [], recovered = [], aside = [] } = shown ?? {}
+      // The release that was edited is as it was again, and nobody sees anything else than a moment ago.
+      if (changed.length === 0 && surfaces.slice(0, index).some((one) => one.surface === surface)) return []
+      const count = `${changed.length} ${changed.length === 1 ? 'entry' : 'entries'} changed`
+      return [
+        `  ${surface} shows ${shownAs(to)}: ${count}${overdue === true ? '; sessions were open, and it had waited long enough' : ''}`,
+        ...(recovered.length === 0 ? [] : [recoveredLine(surface, to, recovered.length)]),
+        ...contactLines(surface, contact, aside),
+        ...shadowed.map(
+          (place) => `  ! ${surface}: ${place} is shadowed by something of yours${whyIn(contact, place)}`,
+        ),
+      ]
+    },
+  )
 }
 
 /** What became of what a person had there before. */

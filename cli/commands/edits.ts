@@ -7,9 +7,10 @@ import { shellLine } from '../../src/core/shell.ts'
 import type { SaveReport, Workcopy } from '../../src/flows/edit-skill.ts'
 import type { Chosen, EditChange, Resolution } from '../../src/flows/edits.ts'
 import type { ResolutionPreview } from '../../src/flows/preview-resolution.ts'
+import { waitingEdits } from '../../src/flows/waiting-edits.ts'
 import { type Cli, machineContext } from '../context.ts'
 import { settledLines } from '../describe.ts'
-import { commandFor, editsLines, nameOf, outcomeLines } from '../edit-lines.ts'
+import { commandFor, editsLines, nameOf, outcomeLines, waitingLines } from '../edit-lines.ts'
 import { EXIT } from '../exit.ts'
 import type { Result } from '../output.ts'
 import { diffText, fileData } from './diff.ts'
@@ -35,7 +36,7 @@ async function only<R extends { edits: readonly { unit: string }[] }>(report: R,
   throw new SkillsctlError('absent', 'nothing of this name was edited here', {
     subject: skill,
     expected: report.edits.map(({ unit }) => unit).join(', ') || 'nothing was edited',
-    hint: 'see what was: skillsctl edits',
+    hint: 'see what was: skillsctl edits; and what can be done: skillsctl edits --help',
   })
 }
 
@@ -84,7 +85,8 @@ export async function save(
     from === undefined || skill === undefined
       ? await saveEdits(context, { ...(skill === undefined ? {} : { skill }), surface })
       : await saveFrom(context, { skill, surface }, absolute(from))
-  return { data: report, text: saveLines(report, await currentVersion(cli)) }
+  const waiting = waitingLines(await waitingEdits(context.layout))
+  return { data: report, text: [...saveLines(report, await currentVersion(cli)), ...waiting] }
 }
 
 function saveLines({ saved, settled }: SaveReport, version: string): string[] {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { SkillsctlError } from '../../src/core/errors.ts'
 import { formatAge } from '../../src/core/freshness.ts'
 import { ADOPTIONS, type Adoption, FOLDERS, findPreset } from '../../src/core/surface.ts'
+import { shownAs } from '../../src/edits/tree-name.ts'
 import type { ExportStatus, SurfaceStatus } from '../../src/flows/list-surfaces.ts'
 import type { Added, SurfaceOptions, SurfaceReport, SurfaceRequest } from '../../src/flows/surface.ts'
 import type { HookReport } from '../../src/flows/surface-hook.ts'
@@ -138,9 +139,9 @@ function stateOf(status: SurfaceStatus, now: number): string {
   const what = `${entries} ${entries === 1 ? 'entry' : 'entries'} (${surface.by}, ${surface.switch}) in ${surface.root}`
   if (shows === undefined) return `shows nothing yet; ${what}`
   const readers = sessions === 0 ? '' : `, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
-  if (isCurrent) return `${shows}, ${what}${readers}`
+  if (isCurrent) return `${shownAs(shows)}, ${what}${readers}`
   const why = waitsSince === undefined ? 'behind' : `waits for sessions since ${age(waitsSince)}`
-  return `${shows}, ${why}; ${what}${readers}`
+  return `${shownAs(shows)}, ${why}; ${what}${readers}`
 }
 
 /** What its users see, nobody here knows: only what was made for them, and what has changed since. */

@@ -8,3 +8,9 @@ export function isView(name: string): boolean {
 export function releaseIn(name: string): string {
   return name.slice(0, `${name}~`.indexOf('~'))
 }
+
+/** A tree as people call it: the version of its release, and whether it holds edits. */
+export function shownAs(tree: string): string {
+  const version = releaseIn(tree).replace(/\.[0-9a-f]{8}$/, '')
+  return isView(tree) ? `${version} with edits` : version
+}

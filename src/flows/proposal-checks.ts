@@ -114,7 +114,7 @@ export function insistOnEdit(
     throw new SkillsctlError('absent', 'nothing is edited here that could be proposed', {
       subject: unit,
       found: `as in release ${base.version}`,
-      hint: 'see what is edited: skillsctl verify',
+      hint: 'see what is edited: skillsctl edits',
     })
   }
   const gone = new Set(files.flatMap(({ path, kind }) => (kind === 'deleted' ? [path] : [])))

@@ -3,6 +3,7 @@ import { isError } from '../core/errors.ts'
 import { formatAge } from '../core/freshness.ts'
 import type { Surface } from '../core/surface.ts'
 import { whatItAwaits } from '../core/waiting.ts'
+import { shownAs } from '../edits/tree-name.ts'
 import type { Layout } from '../home/layout.ts'
 import { sessionsOn } from './lease.ts'
 import { readLedger } from './ledger.ts'
@@ -32,7 +33,8 @@ async function lineFor(layout: Layout, surface: Surface, now: number): Promise<s
       return `${name} shows nothing, its root is gone: see skillsctl doctor`
     if (await isSettled(layout, surface, (await wantedReleases(layout, now))(name))) return undefined
     const { waitsSince } = await readLedger(layout, name)
-    const shows = pointerOf(layout, name) ?? 'nothing'
+    const pointer = pointerOf(layout, name)
+    const shows = pointer === undefined ? 'nothing' : shownAs(pointer)
     if (surface.switch === 'now' || waitsSince === undefined)
       return `${name} is behind, it shows ${shows}: run skillsctl pull`
     const age = formatAge(now - Date.parse(waitsSince))
