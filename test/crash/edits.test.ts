@@ -68,7 +68,7 @@ describe('edits that are taken over', () => {
     expect(seen(stage.roots.link)).toMatchObject({ [PATHS.link]: merged, [PATHS.copy]: merged })
     await killAtEach({
       job,
-      points: killPoints(operations, () => true, EVERYTHING ? operations.length : 7),
+      points: killPoints(operations, () => true, EVERYTHING ? operations.length : 3),
       restore: async () => {
         stage = await setStage()
       },

@@ -155,7 +155,7 @@ describe('a switch that is killed', () => {
     expect(isSwitch).toBeGreaterThan(0)
     await killAtEach({
       job,
-      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 4),
+      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 3),
       restore,
       verify: async () => {
         const { layout, roots, context } = stage
@@ -208,7 +208,7 @@ describe('a switch that is killed', () => {
     ).toHaveLength(4)
     await killAtEach({
       job,
-      points: killPoints(operations, isSwitch, 3),
+      points: killPoints(operations, isSwitch, 2),
       restore: async () => {
         desk = await setDesk()
       },
@@ -230,7 +230,7 @@ describe('a switch that is killed', () => {
     const operations = await recordOperations(job)
     await killAtEach({
       job,
-      points: killPoints(operations, ({ subject }) => /copied|linked|surfaces|ledgers/.test(subject), 3),
+      points: killPoints(operations, ({ subject }) => /copied|linked|surfaces|ledgers/.test(subject), 2),
       restore: async () => {
         stage = await setStage()
       },

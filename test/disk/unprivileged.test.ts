@@ -9,7 +9,6 @@ const PATHS = [
   'test/home/staging',
   'test/home/tidy',
   'test/surfaces/show',
-  'test/surfaces/contact',
   'test/archive/pack',
   'test/doctor/closed',
 ]

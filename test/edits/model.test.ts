@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { runSequence } from './model.ts'
 
-const RUNS = Number(process.env['SKILLSCTL_RUNS'] ?? 3)
+const RUNS = Number(process.env['SKILLSCTL_RUNS'] ?? 2)
 const SEED = Number(process.env['SKILLSCTL_SEED'] ?? 1)
 const STEPS = Number(process.env['SKILLSCTL_STEPS'] ?? 14)
 
