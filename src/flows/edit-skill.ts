@@ -29,7 +29,8 @@ import { currentRelease, type Installed } from '../home/releases.ts'
 import { requireSurface, surfacesOf } from '../surfaces/definitions.ts'
 import type { Settled } from '../surfaces/settle.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Chosen, filesOf, isNamed } from './edits.ts'
+import { type Chosen, isNamed } from './edits.ts'
+import { givenUnit, insistOnUnit } from './given-unit.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { settle } from './settle.ts'
 
@@ -164,6 +165,7 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
       const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
       const files = join(directory, FILES)
       const after = sourceIn(files, entriesAt(join(files, unit), unit, before))
+      insistOnUnit(after, unit, before)
       await overlays.take({
         unit,
         surface,
@@ -198,9 +200,9 @@ export async function saveFrom(
     await settle(layout, config, surfacesOf(config), 'pull', now())
     const edits = await readEdits(layout)
     const { unit, overlay } = findUnit(release, edits, skill, surface)
-    const after = filesOf(directory, unit)
     const before =
       overlay === undefined ? unitIn(layout, release, unit) : readContent(layout, overlay.content).mine
+    const after = givenUnit(directory, unit, before.entries)
     const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
     await overlays.take({ unit, surface, base: overlay?.base ?? releaseOf(release), before, after })
     await overlays.follow(release)

@@ -1,6 +1,4 @@
 /** `skillsctl edits drop`, `bless` and `resolve`: what is to become of an edit. */
-import { existsSync } from 'node:fs'
-import { hasConflictMarkers } from '../core/conflict-markers.ts'
 import { parsePolicies } from '../core/edit-policy.ts'
 import type { Edits, Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
@@ -8,13 +6,15 @@ import { steps } from '../core/events.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { formatInstant } from '../core/parse.ts'
 import { withLock } from '../disk/lock.ts'
+import { readContent } from '../edits/content.ts'
 import { type Outcome, Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
-import { entriesAt, type Placed, sourceIn } from '../edits/source.ts'
+import type { Placed } from '../edits/source.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import type { Settled } from '../surfaces/settle.ts'
+import { givenUnit, insistOnFinished } from './given-unit.ts'
 import { type Machine, type MachineContext, openMachine } from './machine.ts'
 import { restoreEdited } from './restore-edited.ts'
 import { settle } from './settle.ts'
@@ -71,33 +71,17 @@ export async function resolveEdit(
       await overlays.settle(
         overlay,
         release,
-        resolution.by === 'merged' ? mergedIn(resolution.directory, overlay) : undefined,
+        resolution.by === 'merged' ? mergedIn(context.layout, resolution.directory, overlay) : undefined,
       )
   })
 }
 
-/** What a person has put into a directory, or a file, to be a unit. @throws SkillsctlError `absent` */
-export function filesOf(directory: string, unit: string): Placed {
-  const locate = (path: string): string => `${directory}${path.slice(unit.length)}`
-  const source = sourceIn(locate, existsSync(directory) ? entriesAt(directory, unit, []) : [])
-  if (source.entries.length > 0) return source
-  throw new SkillsctlError('absent', 'nothing is there', {
-    subject: directory,
-    expected: `the files of ${unit}`,
-  })
-}
-
 /** @throws SkillsctlError `absent`, `refused` */
-export function mergedIn(directory: string, { unit }: Pick<Overlay, 'unit'>): Placed {
-  const source = filesOf(directory, unit)
-  const unfinished = source.entries.find(
-    (entry) => entry.mode !== 'link' && hasConflictMarkers(source.read(entry) ?? Buffer.alloc(0)),
-  )
-  if (unfinished === undefined) return source
-  throw new SkillsctlError('refused', 'conflict markers never reach a live skill', {
-    subject: source.locate(unfinished.path),
-    hint: 'finish the merge there, then run this again',
-  })
+export function mergedIn(layout: Layout, directory: string, { unit, content }: Overlay): Placed {
+  const { base, mine } = readContent(layout, content)
+  const merged = givenUnit(directory, unit, mine.entries)
+  insistOnFinished(merged, base)
+  return merged
 }
 
 /** Takes over what is new first, so that it is no surprise afterwards. */

@@ -7,6 +7,7 @@ import { readIntact } from '../edits/content.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits } from '../edits/record.ts'
 import { inUnit, type Source } from '../edits/source.ts'
+import type { Layout } from '../home/layout.ts'
 import { currentRelease } from '../home/releases.ts'
 import { type Chosen, mergedIn, type Resolution, requireOverlay } from './edits.ts'
 import { type MachineContext, openMachine } from './machine.ts'
@@ -48,7 +49,7 @@ export async function previewResolution(
   const theirs = pristine(layout, inUnit(current.content.files, unit), [root])
   const compare = (before: Source, after: Source, byLines = true): Promise<FileDiff[]> =>
     diffFiles(sideOf('one', before), sideOf('other', after), () => true, byLines)
-  const result = resolution && resultOf(resolution, overlay, { mine, theirs })
+  const result = resolution && resultOf(layout, resolution, overlay, { mine, theirs })
   const isWhole = lacking.length === 0
   return {
     unit,
@@ -69,11 +70,12 @@ export async function previewResolution(
 }
 
 function resultOf(
+  layout: Layout,
   resolution: Resolution,
   overlay: Overlay,
   { mine, theirs }: { readonly mine: Source; readonly theirs: Source },
 ): Source {
-  if (resolution.by === 'merged') return mergedIn(resolution.directory, overlay)
+  if (resolution.by === 'merged') return mergedIn(layout, resolution.directory, overlay)
   return resolution.by === 'keep' ? mine : theirs
 }
 

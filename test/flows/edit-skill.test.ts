@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readEdits } from '../../src/edits/record.ts'
-import { beginEdit, saveEdits } from '../../src/flows/edit-skill.ts'
-import { dropEdit } from '../../src/flows/edits.ts'
+import { beginEdit, saveEdits, saveFrom } from '../../src/flows/edit-skill.ts'
+import { dropEdit, resolveEdit } from '../../src/flows/edits.ts'
 import { followCurrent } from '../../src/flows/follow-surfaces.ts'
 import { createSurfaceHome, pathIn, type SurfaceHome } from '../support/surface-home.ts'
 
@@ -46,5 +46,63 @@ describe('a copy that somebody works on', () => {
     const { overlays } = await readEdits(home.layout)
     expect(overlays).toMatchObject([{ unit: 'skills/a' }])
     expect(overlays[0]?.waits).toBeUndefined()
+  })
+})
+
+describe('what a person gives to be a skill', () => {
+  const merged = (directory: string) => ({ by: 'merged', directory }) as const
+
+  test('may be behind a link, as a copy of what an agent sees is one', async () => {
+    const { home, root } = await machine()
+    const [given, link] = [join(home.user, 'given'), join(home.user, 'link')]
+    mkdirSync(given)
+    writeFileSync(join(given, 'SKILL.md'), A.replace('one', 'ONE'))
+    symlinkSync(given, link)
+    await saveFrom(home.context, { skill }, link)
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
+    writeFileSync(join(given, 'SKILL.md'), '<<<<<<< mine\n')
+    await expect(resolveEdit(home.context, { skill }, merged(link))).rejects.toMatchObject({
+      code: 'refused',
+    })
+  })
+
+  test('may hold conflict markers when it is about them', async () => {
+    const { home, root } = await machine()
+    const guide = `${A}<<<<<<< HEAD\n`
+    await home.update({ 'skills/a/SKILL.md': guide, 'other.txt': 'another release that has the same skill' })
+    await home.update({ 'skills/a/SKILL.md': guide })
+    await change(home, pathIn(root, 'a'), 'one', 'ONE')
+    mkdirSync(join(home.user, 'given'))
+    writeFileSync(join(home.user, 'given/SKILL.md'), guide.replace('one', 'EINS'))
+    await resolveEdit(home.context, { skill }, merged(join(home.user, 'given')))
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('EINS')
+  })
+
+  test('is refused where agents would not see it any more', async () => {
+    const { home, root } = await machine()
+    const empty = join(home.user, 'empty')
+    mkdirSync(empty)
+    const file = join(home.user, 'file.md')
+    writeFileSync(file, 'a file')
+    const other = join(home.user, 'other')
+    mkdirSync(other)
+    writeFileSync(join(other, 'README.md'), 'no skill')
+    await expect(saveFrom(home.context, { skill }, empty)).rejects.toMatchObject({ code: 'absent' })
+    await expect(saveFrom(home.context, { skill }, file)).rejects.toMatchObject({ expected: 'a directory' })
+    await expect(saveFrom(home.context, { skill: 'c' }, other)).rejects.toMatchObject({ expected: 'a file' })
+    await expect(saveFrom(home.context, { skill }, other)).rejects.toMatchObject({ code: 'refused' })
+    await change(home, pathIn(root, 'a'), 'one', 'ONE')
+    await expect(resolveEdit(home.context, { skill }, merged(file))).rejects.toMatchObject({
+      code: 'refused',
+    })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
+  })
+
+  test('is refused when nothing is left of the copy', async () => {
+    const { home, root } = await machine()
+    const { path } = await beginEdit(home.context, { skill })
+    rmSync(path, { recursive: true })
+    await expect(saveEdits(home.context)).rejects.toMatchObject({ code: 'absent' })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A)
   })
 })
