@@ -72,7 +72,7 @@ test.each(WAYS)('a surface by %s that is killed while it meets what is there los
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, isOfContact, 2),
+    points: killPoints(operations, isOfContact, by === 'link' ? 3 : 2),
     restore: async () => {
       stage = await setStage()
     },
@@ -107,7 +107,7 @@ test('leaving that is killed is finished by leaving again, and loses nothing', a
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 3),
     restore: async () => {
       stage = await joined()
     },

@@ -39,11 +39,11 @@ interface Met extends Desk {
   add(options?: SurfaceOptions, preset?: string): ReturnType<typeof addSurface>
 }
 
-/** A person with thirty skills of their own, and three that the release has as well: equal, different, with one more file. */
-async function meet({ installed = true, above }: { installed?: boolean; above?: string } = {}): Promise<Met> {
-  const desk = await createDesk(above === undefined ? {} : { above })
+/** A person with skills of their own, and three that the release has as well: equal, different, with one more file. */
+async function meet({ installed = true, skills = 3 } = {}): Promise<Met> {
+  const desk = await createDesk()
   const claude = join(desk.root, '.claude')
-  for (let count = 0; count < 30; count++) {
+  for (let count = 0; count < skills; count++) {
     const own = join(claude, `skills/own ${count}`)
     await write(own, {
       'SKILL.md': `mine ${count}\n`,
@@ -299,7 +299,7 @@ const disk = mountSmallDisk('size=2m,nr_inodes=700')
 
 describe.skipIf(disk === undefined)('on a full disk (skipped where a tmpfs cannot be mounted)', () => {
   test.each([0, 100])('everything stays as it was, with room for %i more files', async (room) => {
-    const desk = await meet()
+    const desk = await meet({ skills: 30 })
     const home = join(disk ?? '', `home-${room}`)
     await mkdir(home)
     const { layoutOf, createHome } = await import('../../src/home/layout.ts')
