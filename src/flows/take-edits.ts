@@ -8,7 +8,7 @@ import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
 import { isError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
-import { minePath } from '../edits/content.ts'
+import { isIntact, minePath } from '../edits/content.ts'
 import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
 import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
@@ -16,6 +16,7 @@ import { readEdits, writeEdits } from '../edits/record.ts'
 import { type Source, sourceIn } from '../edits/source.ts'
 import { readTree, type Tree, treePath } from '../edits/tree.ts'
 import { isView, releaseIn } from '../edits/tree-name.ts'
+import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
@@ -57,7 +58,7 @@ export interface FoundEdits {
 export async function findEdits(
   layout: Layout,
   config: MachineConfig,
-  { taken }: Pick<Edits, 'taken'>,
+  { taken, overlays }: Edits,
   { also = [], full = false }: { also?: readonly string[]; full?: boolean } = {},
 ): Promise<FoundEdits> {
   const surfaces = surfacesOf(config).flatMap(({ root, ...surface }) =>
@@ -88,9 +89,12 @@ export async function findEdits(
     }
   }
   for (const surface of surfaces) {
+    const pointer = pointerOf(layout, surface.name)
+    if (pointer !== undefined && isShownWithout(layout, pointer, overlaysFor(overlays, surface.name)))
+      spoiled.add(pointer)
     for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
       const edit = { unit, ...startOf(tree, unit), before: madeFrom(layout, tree, unit, before), after }
-      spoiled.add(pointerOf(layout, surface.name) ?? tree.name)
+      spoiled.add(pointer ?? tree.name)
       const where = entriesOf(surface.name)
       found.push({ where, foundOn: surface.name, digest: digestOf(after.entries), edit })
     }
@@ -100,6 +104,13 @@ export async function findEdits(
     gone,
     spoiled,
   }
+}
+
+/** Whether an overlay was damaged when this view was made, and has come back since. */
+function isShownWithout(layout: Layout, view: string, overlays: readonly Overlay[]): boolean {
+  if (!isView(view) || !isViewOf(view, viewName(releaseIn(view), overlays))) return false
+  const shown = new Set(readTree(layout, view)?.overlaid.map(({ unit }) => unit))
+  return overlays.some(({ unit, content }) => !shown.has(unit) && isIntact(layout, content))
 }
 
 /** Of a surface that cannot be looked at, whoever moves it says why. */

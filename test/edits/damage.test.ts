@@ -65,6 +65,7 @@ describe('a damaged overlay', () => {
   test('that is nowhere any more holds up nobody else: the release is shown, nothing is deleted, doctor says what to do', async () => {
     const scene = await twoEdits()
     const content = await contentOf(scene, 'skills/plan')
+    const backup = readFileSync(join(content, 'content.json'))
     writeFileSync(join(content, 'content.json'), '{')
     rmSync(scene.layout.views, { recursive: true })
     expect(await scene.update()).toEqual([{ unit: 'skills/plan', surface: undefined, became: 'damaged' }])
@@ -74,6 +75,10 @@ describe('a damaged overlay', () => {
     expect(linesOf(await scene.look({ fix: true }))).toContainEqual(
       expect.stringMatching(/^! skills\/plan: your edit is damaged: .+ give it up: skillsctl edits drop/),
     )
+    writeFileSync(join(content, 'content.json'), backup)
+    await followCurrent(scene.context)
+    expect(scene.seen(PLAN)).toContain('mine')
+    expect(await listEdits(scene.context)).toMatchObject({ edits: [{ state: 'kept' }, { state: 'kept' }] })
   })
 })
 
