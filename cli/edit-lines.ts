@@ -23,7 +23,7 @@ export function outcomeLines(outcomes: readonly Outcome[], version: string): str
 }
 
 function outcomeLine(outcome: Outcome, version: string): string {
-  const { became, kept, formerly = '' } = outcome
+  const { became, kept, formerly = '', paths = [] } = outcome
   const name = nameOf(outcome)
   const resolve = commandFor('edits resolve', outcome)
   const before = kept === undefined ? '' : `; as it was before: ${kept}`
@@ -36,6 +36,7 @@ function outcomeLine(outcome: Outcome, version: string): string {
     ended: `${name}: the release has it now, so your edit has ended${before}`,
     aside: `${name}: the release wins, your edit is set aside${kept === undefined ? '' : ` in ${kept}`}`,
     damaged: `! ${name}: the files of your edit are damaged, so the release is shown: skillsctl doctor`,
+    unreadable: `! ${name}: your edit cannot be read, and stays where it is: mend the permissions of ${paths.map(visible).join(', ')}`,
   }
   return says[became]
 }

@@ -1,5 +1,6 @@
 /** What a person changed in the trees that agents read. Reads only; files whose stamps fit are not read at all. */
 import { join } from 'node:path'
+import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import { linesOf, unitsIn } from '../core/unit.ts'
 import { type Drift, driftIn } from '../home/drift.ts'
@@ -23,6 +24,8 @@ export interface EditedUnit {
   readonly digest: string
   /** Paths below the release. */
   readonly drift: readonly Drift[]
+  /** Why nobody can tell what it is: then `after` is what it was. */
+  readonly problem?: SkillsctlError
 }
 
 /** @param full reads every file whatever its stamps say @param root where the tree lies; it may have been moved away */
@@ -39,8 +42,14 @@ export function editedUnits(
   return [...found].map(([unit, changes]): EditedUnit => {
     const before = inUnit(tree.files, unit)
     const changed = new Set(changes.map(({ path }) => path))
-    const after = entriesAt(join(root, unit), unit, before, (path) => !changed.has(path))
-    return { unit, root, before, after, digest: digestOf(after), drift: changes }
+    const about = { unit, root, before, drift: changes }
+    try {
+      const after = entriesAt(join(root, unit), unit, before, (path) => !changed.has(path))
+      return { ...about, after, digest: digestOf(after) }
+    } catch (problem) {
+      if (!isError(problem)) throw problem
+      return { ...about, after: before, digest: digestOf(before), problem }
+    }
   })
 }
 

@@ -38,8 +38,18 @@ export interface Outcome {
    * `kept`: an edit is an overlay now. `merged`: with what a newer release changed. `waits`: a newer release changed the
    * same. `removed`: a newer release has it no more. `renamed`: it follows. `ended`: the release is what the person
    * wanted. `aside`: the release wins, the edit is in `kept/`. `damaged`: its files are not what the person wrote.
+   * `unreadable`: it could not be taken over, and stays where it is.
    */
-  readonly became: 'kept' | 'merged' | 'waits' | 'removed' | 'renamed' | 'ended' | 'aside' | 'damaged'
+  readonly became:
+    | 'kept'
+    | 'merged'
+    | 'waits'
+    | 'removed'
+    | 'renamed'
+    | 'ended'
+    | 'aside'
+    | 'damaged'
+    | 'unreadable'
   readonly paths?: readonly string[] | undefined
   /** Directory of `kept/` with what was replaced. */
   readonly kept?: string | undefined

@@ -50,8 +50,9 @@ export function entriesAt(
     const places = [unit]
     for (let place = places.pop(); place !== undefined; place = places.pop()) {
       const at = `${path}${place.slice(unit.length)}`
-      const info = infoOf(at)
-      if (info?.isDirectory() === true) places.push(...readdirSync(at).map((name) => `${place}/${name}`))
+      const info = onDiskNow(at, () => infoOf(at))
+      if (info?.isDirectory() === true)
+        places.push(...onDiskNow(at, () => readdirSync(at)).map((name) => `${place}/${name}`))
       else if (info !== undefined && (known.has(place) || !isScratch(place))) {
         const entry = isUntouched(place) ? known.get(place) : entryOf(at, place, info)
         if (entry !== undefined) found.push(entry)
@@ -65,7 +66,7 @@ export function entriesAt(
 function entryOf(at: string, path: string, info: Stats): Entry | undefined {
   if (info.isSymbolicLink()) return { mode: 'link', path, target: readlinkSync(at) }
   if (!info.isFile()) return undefined
-  const content = readFileSync(at)
+  const content = onDiskNow(at, () => readFileSync(at))
   const mode = (info.mode & 0o100) === 0 ? '644' : '755'
   return { mode, path, size: content.length, integrity: integrityOf(content) }
 }

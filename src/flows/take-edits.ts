@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { parsePolicies } from '../core/edit-policy.ts'
 import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
-import { isError } from '../core/errors.ts'
+import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
 import { isIntact, minePath } from '../edits/content.ts'
@@ -48,6 +48,13 @@ export interface FoundEdits {
   /** Units of which nothing is left: nobody wrote anything, and they come back. */
   readonly gone: readonly Edit[]
   readonly spoiled: ReadonlySet<string>
+  /** Units that hold up nobody else. */
+  readonly unreadable: readonly UnreadableUnit[]
+}
+
+export interface UnreadableUnit {
+  readonly unit: string
+  readonly problem: SkillsctlError
 }
 
 /**
@@ -75,10 +82,15 @@ export async function findEdits(
   const found: Found[] = []
   const gone: Edit[] = []
   const spoiled = new Set<string>()
+  const unreadable: UnreadableUnit[] = []
   for (const name of names) {
     const tree = readTree(layout, name)
     if (tree === undefined) continue
     for (const unit of editedUnits(layout, tree, { full })) {
+      if (unit.problem !== undefined) {
+        unreadable.push({ unit: unit.unit, problem: unit.problem })
+        continue
+      }
       const edit = editIn(layout, tree, unit)
       if (unit.after.length > 0) found.push({ where: name, digest: unit.digest, edit })
       else {
@@ -103,6 +115,7 @@ export async function findEdits(
     edits: found.filter(({ where, digest, edit }) => taken.get(where)?.get(edit.unit) !== digest),
     gone,
     spoiled,
+    unreadable,
   }
 }
 
@@ -165,14 +178,17 @@ export async function takeEdits(
   also: readonly string[] = [],
 ): Promise<TakenEdits> {
   const before = await readEdits(layout)
-  const { edits, spoiled } = await findEdits(layout, config, before, { also })
+  const { edits, spoiled, unreadable } = await findEdits(layout, config, before, { also })
+  const untaken = unreadable.map(
+    ({ unit, problem }): Outcome => ({ unit, became: 'unreadable', paths: [problem.subject ?? unit] }),
+  )
   const current = currentRelease(layout)
   const isBehind =
     current !== undefined &&
     before.overlays.length > 0 &&
     (before.followed !== current.manifest || also.length > 0)
   if (edits.length === 0 && !isBehind)
-    return { outcomes: [], unresolved: before.overlays.filter(isUnresolved), spoiled }
+    return { outcomes: untaken, unresolved: before.overlays.filter(isUnresolved), spoiled }
   const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
   // Of a tree that is gone nothing can be found again.
   const taken = new Map(
@@ -185,7 +201,11 @@ export async function takeEdits(
   if (current !== undefined) await overlays.follow(current)
   const after = { overlays: overlays.all(), followed: current?.manifest, taken }
   await writeEdits(layout, after)
-  return { outcomes: overlays.outcomes, unresolved: after.overlays.filter(isUnresolved), spoiled }
+  return {
+    outcomes: [...overlays.outcomes, ...untaken],
+    unresolved: after.overlays.filter(isUnresolved),
+    spoiled,
+  }
 }
 
 /** Whether there is anything to take over, or an overlay to bring to the current release. Waits for nobody. */
@@ -193,6 +213,6 @@ export async function areEditsDue(layout: Layout, config: MachineConfig): Promis
   const known = await readEdits(layout)
   const current = currentRelease(layout)
   if (known.overlays.length > 0 && known.followed !== current?.manifest) return true
-  const { edits, spoiled } = await findEdits(layout, config, known)
-  return edits.length > 0 || spoiled.size > 0
+  const { edits, spoiled, unreadable } = await findEdits(layout, config, known)
+  return edits.length > 0 || spoiled.size > 0 || unreadable.length > 0
 }

@@ -71,7 +71,17 @@ function compareWithManifest(files: readonly Entry[], root: string, record: Stat
   return drift.sort((left, right) => compareBytes(left.path, right.path))
 }
 
+/** What nobody may read is not what was installed there: that could be read. */
 function driftOf(path: string, entry: Entry, record: StatRecord): Drift['kind'] | undefined {
+  try {
+    return driftIfRead(path, entry, record)
+  } catch (error) {
+    if (isDenied(error)) return 'modified'
+    throw error
+  }
+}
+
+function driftIfRead(path: string, entry: Entry, record: StatRecord): Drift['kind'] | undefined {
   const stamp = stampOf(path)
   if (stamp === undefined) return 'deleted'
   if (entry.mode === 'link') return linkTarget(path) === entry.target ? undefined : 'modified'
@@ -98,15 +108,30 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** Files and links. Nobody's work is in a socket or a pipe. */
+function isDenied(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')
+}
+
+/** Files and links, and directories that nobody may read. Nobody's work is in a socket or a pipe. */
 function* walk(root: string, part = ''): Generator<string> {
   if (part !== '' && lstatSync(`${root}/${part}`, { throwIfNoEntry: false })?.isDirectory() !== true) return
   const directories = [part === '' ? '' : `${part}/`]
   for (let prefix = directories.pop(); prefix !== undefined; prefix = directories.pop()) {
-    for (const entry of readdirSync(`${root}/${prefix}`, { withFileTypes: true })) {
+    const entries = entriesOf(`${root}/${prefix}`)
+    if (entries === undefined) yield prefix.slice(0, -1)
+    for (const entry of entries ?? []) {
       if (entry.isDirectory()) directories.push(`${prefix}${entry.name}/`)
       else if (isKeepable(entry)) yield `${prefix}${entry.name}`
     }
+  }
+}
+
+function entriesOf(directory: string): Dirent[] | undefined {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if (isDenied(error)) return undefined
+    throw error
   }
 }
 
@@ -167,13 +192,18 @@ export async function keepEdits(
   })
 }
 
+function contentOf(path: string, kind: Drift['kind']): string | Buffer | undefined {
+  const target = linkTarget(path)
+  if (target !== undefined || kind === 'deleted') return target
+  return statSync(path).isFile() ? readFileSync(path) : undefined
+}
+
 function digestOf(locate: Locate, edits: readonly Drift[]): string {
   const hash = newSha256()
   for (const { path, kind } of edits) {
     hash.update(`${kind} ${path}\n`)
-    const target = linkTarget(locate(path))
-    if (target !== undefined) hash.update(target)
-    else if (kind !== 'deleted' && statSync(locate(path)).isFile()) hash.update(readFileSync(locate(path)))
+    const content = onDiskNow(locate(path), () => contentOf(locate(path), kind))
+    if (content !== undefined) hash.update(content)
   }
   return hash.digest('hex').slice(0, 8)
 }

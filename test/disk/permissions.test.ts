@@ -1,11 +1,12 @@
 /** What a user meets that may not write, or not read. Root may, so these run as somebody else (unprivileged.test.ts). */
-import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeFileAtomic } from '../../src/disk/atomic-file.ts'
 import { withLock } from '../../src/disk/lock.ts'
 import { removeTree } from '../../src/disk/remove-tree.ts'
+import { followCurrent } from '../../src/flows/follow-surfaces.ts'
 import { switchCurrent } from '../../src/home/activation.ts'
 import { findDrift, keepEdits } from '../../src/home/drift.ts'
 import { createHome, layoutOf } from '../../src/home/layout.ts'
@@ -15,6 +16,7 @@ import { readState, updateState } from '../../src/home/state.ts'
 import { tidyHome } from '../../src/home/tidy.ts'
 import { openFileStore } from '../../src/store/file.ts'
 import { createTestHome, type TestHome } from '../home/home-fixture.ts'
+import { createSurfaceHome } from '../support/surface-home.ts'
 import { isRoot } from '../support/unprivileged.ts'
 
 const failed = { name: 'SkillsctlError', code: 'failed', hint: expect.any(String) }
@@ -68,17 +70,40 @@ describe.skipIf(isRoot)('a user without permission', () => {
     expect(await readdir(directory)).toEqual(['a'])
   })
 
-  test('is told which release cannot be read, when drift is looked for', async () => {
+  test('has edited what cannot be read, and is told which file when it is to be kept', async () => {
     const installed = await home.install({ 'd/a': 'x' })
     const tree = join(home.layout.releases, installed.directory)
-    await chmod(join(tree, 'd/a'), 0)
-    expect(() => findDrift(home.layout, installed)).toThrow(
-      expect.objectContaining({ ...failed, subject: tree }),
-    )
-    await chmod(join(tree, 'd'), 0)
-    expect(() => findDrift(home.layout, installed)).toThrow(
-      expect.objectContaining({ ...failed, subject: tree }),
-    )
+    for (const path of ['d/a', 'd']) {
+      await chmod(join(tree, path), 0)
+      const drift = findDrift(home.layout, installed)
+      expect(drift).toContainEqual({ path: 'd/a', kind: 'modified' })
+      await expect(keepEdits(home.layout, installed, drift)).rejects.toMatchObject({
+        ...failed,
+        subject: join(tree, 'd/a'),
+      })
+    }
+    await chmod(join(tree, 'd'), 0o755)
+  })
+
+  test('holds up no other skill with an edit that cannot be read, and hears of it in every pull', async () => {
+    const machine = await createSurfaceHome()
+    await machine.update({ 'skills/a/SKILL.md': 'a', 'skills/b/SKILL.md': 'b', 'skills/c/SKILL.md': 'c' })
+    const root = await machine.add()
+    const secret = join(root, 'skills/a/secret')
+    await writeFile(secret, 'mine')
+    await chmod(secret, 0)
+    await writeFile(join(root, 'skills/c/mine'), 'mine')
+    const { edits } = await followCurrent(machine.context)
+    expect(edits).toMatchObject([
+      { unit: 'skills/c', became: 'kept' },
+      { unit: 'skills/a', became: 'unreadable', paths: [expect.stringMatching(/skills\/a\/secret$/)] },
+    ])
+    const release = await realpath(join(root, 'skills/a'))
+    await machine.update({ 'skills/a/SKILL.md': 'a', 'skills/b/SKILL.md': 'b2', 'skills/c/SKILL.md': 'c2' })
+    expect(await readFile(join(root, 'skills/b/SKILL.md'), 'utf8')).toBe('b2')
+    expect(await readFile(join(root, 'skills/c/mine'), 'utf8')).toBe('mine')
+    await chmod(join(release, 'secret'), 0o600)
+    expect(await readFile(join(release, 'secret'), 'utf8')).toBe('mine')
   })
 
   test('keeps edits out of read-only directories, and of read-only files', async () => {
