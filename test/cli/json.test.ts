@@ -120,10 +120,11 @@ describe('--json', () => {
     expect(await object('surface hook', ['claude-code'])).toMatchObject({ hook: 'none', changed: false })
     expect(await object('surface remove', ['claude-code'])).toMatchObject({ entries: ['skills/review'] })
     const { kept } = await object('kept list', [])
-    expect(kept).toMatchObject([{ kind: 'edits' }, { kind: 'adopted' }, { kind: 'snapshot' }])
-    const { name } = kept[2]
-    expect(await object('kept show', [name])).toMatchObject({ kind: 'snapshot', paths: [] })
-    expect(await object('kept restore', [name, '--to', at('back')])).toMatchObject({ places: [] })
+    const kinds = kept.map(({ kind }: { kind: string }) => kind)
+    expect(kinds).toEqual(['edits', 'adopted', 'snapshot'])
+    const { name: snapshot } = kept.at(-1)
+    expect(await object('kept show', [snapshot])).toMatchObject({ kind: 'snapshot', paths: [] })
+    expect(await object('kept restore', [snapshot, '--to', at('back')])).toMatchObject({ places: [] })
     expect(await object('leave', ['--yes'])).toMatchObject({ left: ['kept'], surfaces: [] })
     expect(await object('join', [site.tokens.canary])).toMatchObject({ joined: true })
     expect(await object('promote', ['canary', 'stable', '--key', release])).toMatchObject({

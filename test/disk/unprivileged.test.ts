@@ -9,6 +9,7 @@ const PATHS = [
   'test/home/staging',
   'test/home/tidy',
   'test/surfaces/show',
+  'test/surfaces/closed',
   'test/archive/pack',
   'test/doctor/closed',
 ]

@@ -13,7 +13,6 @@ import { removeSurface } from '../../src/flows/remove-surface.ts'
 import { addSurface, addSurfaces, differingOn, type SurfaceOptions } from '../../src/flows/surface.ts'
 import { snapshots } from '../../src/surfaces/snapshot.ts'
 import { mountSmallDisk } from '../support/mounts.ts'
-import { isRoot } from '../support/unprivileged.ts'
 import { createDesk, type Desk, type Files, inventory, seen, skill } from './fixture.ts'
 
 const WAYS = ['link', 'copy'] as const
@@ -80,7 +79,6 @@ const text = (root: string, skill: string): string =>
 describe.each(WAYS)('skills that are there before a surface by %s', (by) => {
   test.each<[Adoption | undefined, string, string[], string[]]>([
     [undefined, 'other: mine\n', [], ['more', 'other']],
-    ['skip', 'other: mine\n', [], ['more', 'other']],
     ['keep', 'other: mine\n', ['skills/more', 'skills/other'], []],
     ['take', 'other: x\n', [], []],
   ])(
@@ -278,22 +276,6 @@ test('what is too large is left out of the snapshot, named, and never touched', 
   })
   expect(text(desk.claude, 'other')).toBe('other: mine\n')
 })
-
-test.skipIf(isRoot)(
-  'what may not be read is left out and stays; what may not be written to comes back as it was',
-  async () => {
-    const desk = await meet()
-    await chmod(join(desk.claude, 'skills/more/notes.md'), 0)
-    await chmod(join(desk.claude, 'skills/own 1'), 0o555)
-    const { leftOut } = await desk.add({ adopt: 'keep' })
-    expect(leftOut).toMatchObject([{ place: 'skills/more', why: expect.stringContaining('cannot be read') }])
-    await removeSurface(desk.context, 'claude-code')
-    await chmod(join(desk.claude, 'skills/own 1'), 0o755)
-    await rm(join(desk.claude, 'skills/own 1'), { recursive: true })
-    await restoreKept(desk.context, 'before-join', undefined)
-    expect(lstatSync(join(desk.claude, 'skills/own 1')).mode & 0o777).toBe(0o555)
-  },
-)
 
 const disk = mountSmallDisk('size=2m,nr_inodes=700')
 
