@@ -1,5 +1,6 @@
-import { accessSync, constants, readFileSync, statfsSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 /** Every test makes many small files, and syncs them: on a disk it would wait for whatever else is written there. */
@@ -22,9 +23,14 @@ function temporaryDirectory(): string {
   }
 }
 
+const directory = temporaryDirectory()
+/** What one test file leaves to the next: the processes that run them are killed, and cannot tidy up. */
+const shared = mkdtempSync(join(directory, 'skillsctl-shared-'))
+process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
+
 export default defineConfig({
   test: {
-    env: { TMPDIR: temporaryDirectory() },
+    env: { TMPDIR: directory, SKILLSCTL_TEST_SHARED: shared },
     include: ['test/**/*.test.ts'],
     // Two more than the two cores of CI: many tests wait for processes, disks and locks.
     maxWorkers: 4,

@@ -1,6 +1,6 @@
 /**
- * A repository in a directory (or where test/support/foreign-store.ts says) and a machine that follows it, built once per test file and laid out afresh, at the
- * same place, before each kill.
+ * A repository in a directory (or where test/support/foreign-store.ts says) and a machine that follows it, laid out
+ * afresh, at the same place, before each kill. Test files that one process runs take it over from each other.
  */
 import { cpSync } from 'node:fs'
 import { chmod, lutimes, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
@@ -50,6 +50,12 @@ export const KEYS = {
 
 export const signer = (line: string): Signer => parseSecretKey(line, 'test')
 
+/** Where scenes stay for the next test file; without it nothing would remove them in the end. See vitest.config.ts. */
+const SHARED = process.env['SKILLSCTL_TEST_SHARED']
+
+/** Nobody's at the moment, to be had again as they were built; by `ahead`. */
+const idle = new Map<boolean, Scene[]>()
+
 export class Scene {
   readonly git: GitRepository
   /** Oldest first. The home runs the last but one; the last is published when `ahead`. */
@@ -62,14 +68,18 @@ export class Scene {
   readonly now = Math.floor(Date.now() / 1000) * 1000
   pin: RootDigest = { version: 1, sha256: '' }
   private readonly root: string
+  private readonly ahead: boolean
   private readonly live: string
+  private readonly pristine: string
   private readonly template: string
   private readonly remote: RemoteStorage | undefined
 
-  private constructor(root: string, git: GitRepository, remote: RemoteStorage | undefined) {
+  private constructor(root: string, ahead: boolean, git: GitRepository, remote: RemoteStorage | undefined) {
     this.root = root
+    this.ahead = ahead
     this.git = git
     this.live = join(root, 'live')
+    this.pristine = join(root, 'pristine')
     this.template = join(root, 'template')
     this.home = join(this.live, 'home')
     this.storage = join(this.live, 'store')
@@ -82,10 +92,17 @@ export class Scene {
    * @param ahead publish the fifth as well
    */
   static async build({ ahead }: { ahead: boolean }): Promise<Scene> {
-    const root = await mkdtemp(join(tmpdir(), 'crash-scene-'))
+    const built = idle.get(ahead)?.pop()
+    if (built === undefined) return Scene.found(ahead)
+    for (const tree of [built.live, built.template]) cpSync(built.pristine, tree, COPY)
+    return built
+  }
+
+  private static async found(ahead: boolean): Promise<Scene> {
+    const root = await mkdtemp(join(SHARED ?? tmpdir(), 'crash-scene-'))
     const git = await createGitRepository(join(root, await makeDirectory(root, 'git')))
     const url = await foreignUrl()
-    const scene = new Scene(root, git, url === undefined ? undefined : await RemoteStorage.open(url))
+    const scene = new Scene(root, ahead, git, url === undefined ? undefined : await RemoteStorage.open(url))
     await mkdir(scene.storage, { recursive: true })
     scene.pin = await createRepository({
       store: scene.openStorage(),
@@ -117,6 +134,7 @@ export class Scene {
       await renew(scene.publisher())
       await pull(scene.machine())
     }
+    cpSync(scene.live, scene.pristine, COPY)
     cpSync(scene.live, scene.template, COPY)
     await scene.remote?.keep()
     return scene
@@ -238,7 +256,10 @@ export class Scene {
 
   async dispose(): Promise<void> {
     this.remote?.store.close()
-    await rm(this.root, { recursive: true, force: true })
+    const isKept = SHARED !== undefined && this.remote === undefined
+    for (const tree of isKept ? [this.live, this.template] : [this.root])
+      await rm(tree, { recursive: true, force: true })
+    if (isKept) idle.set(this.ahead, [...(idle.get(this.ahead) ?? []), this])
   }
 }
 
