@@ -75,7 +75,7 @@ test.each(EVERYTHING ? WAYS : (['link'] as const))(
     const operations = await recordOperations(job)
     await killAtEach({
       job,
-      points: killPoints(operations, isOfContact, 3),
+      points: killPoints(operations, isOfContact, 2),
       restore: async () => {
         stage = await setStage()
       },
@@ -111,7 +111,7 @@ test('leaving that is killed is finished by leaving again, and loses nothing', a
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 2),
+    points: killPoints(operations, () => true, 1),
     restore: async () => {
       stage = await joined()
     },
