@@ -2,7 +2,6 @@
  * The last steps of every flow that changes what runs here, all under the lock: keep local edits, place, switch,
  * note, tidy (DESIGN §5).
  */
-import { existsSync } from 'node:fs'
 import { isError, SkillsctlError } from '../core/errors.ts'
 import type { Reason } from '../core/timeline.ts'
 import { withLock } from '../disk/lock.ts'
@@ -11,7 +10,6 @@ import { confirmHistory, isRecorded, switchCurrent } from '../home/activation.ts
 import { readConfig } from '../home/config.ts'
 import { findDrift, keepEdits } from '../home/drift.ts'
 import { syncHistory } from '../home/history.ts'
-import type { Layout } from '../home/layout.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
@@ -20,6 +18,7 @@ import { type Tidied, tidyHome } from '../home/tidy.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { followCurrent, heldHere, type Moment, type Settled } from './follow-surfaces.ts'
 import type { LocalContext, Machine } from './machine.ts'
+import { sweepHere } from './sweep-here.ts'
 
 export interface ActivationRequest {
   readonly target: ReleaseName
@@ -103,20 +102,6 @@ export async function finishInterrupted(machine: Machine): Promise<readonly stri
 export async function hasSurfaces({ layout }: Pick<Machine, 'layout'>): Promise<boolean> {
   const config = await readConfig(layout)
   return config !== undefined && surfacesOf(config).some(({ root }) => root !== undefined)
-}
-
-/** Most machines have nothing to sweep, and load nothing for it. */
-async function sweepHere(
-  layout: Layout,
-  held: ReadonlySet<string>,
-  area: StagingArea,
-): Promise<readonly string[]> {
-  if (!existsSync(layout.views) && !existsSync(layout.overlays)) return []
-  const [{ sweepEdits }, { readEdits }] = await Promise.all([
-    import('../edits/sweep.ts'),
-    import('../edits/record.ts'),
-  ])
-  return sweepEdits(layout, await readEdits(layout), held, area.directory)
 }
 
 /** The release runs already: what cannot be cleared away is worth a word, not a failure. */

@@ -4,9 +4,11 @@ import { withLock } from '../disk/lock.ts'
 import type { Outcome } from '../edits/overlays.ts'
 import { requireConfig } from '../home/config.ts'
 import type { InstalledName } from '../home/releases.ts'
+import { inStaging } from '../home/staging.ts'
 import { oddSurfacesOf, surfacesOf } from '../surfaces/definitions.ts'
 import type { Moment, Settled } from '../surfaces/settle.ts'
 import type { LocalContext, Machine } from './machine.ts'
+import { sweepHere } from './sweep-here.ts'
 
 export type { Moment, Settled } from '../surfaces/settle.ts'
 
@@ -76,8 +78,26 @@ export interface Late extends Pick<Followed, 'edits' | 'kept'> {
 /** For a run that activates nothing: a surface may still wait, or have been left half done. */
 export async function followLate(machine: Machine): Promise<Late | undefined> {
   if (!(await needsAttention(machine))) return undefined
-  const { settled, edits, kept } = await withLock(machine.layout.lock, () => followCurrent(machine))
-  return { surfaces: settled, edits, kept }
+  const { layout } = machine
+  return withLock(layout.lock, async () => {
+    const { settled, edits, kept, held } = await followCurrent(machine)
+    if (edits.length === 0) return { surfaces: settled, edits, kept }
+    // A skill that writes into itself is edited in every pull, and nothing else may happen for weeks.
+    return { surfaces: settled, edits, kept: [...kept, ...(await sweptOrTold(machine, held))] }
+  })
+}
+
+async function sweptOrTold(
+  { layout, emit }: LocalContext,
+  held: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  try {
+    return await inStaging(layout, (area) => sweepHere(layout, held, area))
+  } catch (error) {
+    if (!isError(error)) throw error
+    warn(emit, 'could not clear away what was shown of edits', error)
+    return []
+  }
 }
 
 /** Whether any of them shows something else than it should, or waits. */
@@ -103,7 +123,7 @@ export async function needsAttention({
   }
 }
 
-/** Directories of `releases/` that somebody may be reading, as far as this can be told; else all of them. */
+/** Names of trees that somebody may be reading, as far as this can be told; else all of them. */
 export async function heldHere({
   layout,
   now,
@@ -113,7 +133,10 @@ export async function heldHere({
     return await heldTrees(layout, surfacesOf(await requireConfig(layout)), now())
   } catch (error) {
     if (!isError(error)) throw error
-    const { directories } = await import('../home/releases.ts')
-    return new Set(directories(layout))
+    const [{ directories }, { viewNames }] = await Promise.all([
+      import('../home/releases.ts'),
+      import('../edits/view.ts'),
+    ])
+    return new Set([...directories(layout), ...viewNames(layout)])
   }
 }

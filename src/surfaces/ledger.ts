@@ -15,6 +15,8 @@ import { pointerOf } from './pointer.ts'
 const FORMAT = 'skillsctl-ledger/1'
 /** How long a release stays on disk after a surface has shown it. Milliseconds. */
 export const READ_FOR = 14 * 24 * 60 * 60 * 1000
+/** Of the views among them: a skill that writes into itself makes one with every pull. Sessions lease theirs. */
+export const MOST_FORMER_VIEWS = 20
 
 /** Something of ours below the root of a surface. */
 export interface OwnEntry {

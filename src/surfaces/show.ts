@@ -10,13 +10,20 @@ import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath, syncDirectoryNow } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import type { Tree } from '../edits/tree.ts'
-import { releaseIn } from '../edits/tree-name.ts'
+import { isView, releaseIn } from '../edits/tree-name.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { type InstalledName, readInstalled } from '../home/releases.ts'
 import { setAside } from './adopt.ts'
 import { type Copy, driftOfCopy, makeCopy, putInPlace, syncCopies, takeOut } from './copy.ts'
-import { type Former, type Ledger, type OwnEntry, READ_FOR, writeLedger } from './ledger.ts'
+import {
+  type Former,
+  type Ledger,
+  MOST_FORMER_VIEWS,
+  type OwnEntry,
+  READ_FOR,
+  writeLedger,
+} from './ledger.ts'
 import { addLink, removeLink, renewLink, targetOf } from './link.ts'
 import { entriesIn, insistOnRoot, OwnEntries } from './own-entries.ts'
 import { matcherOf, type Takes } from './pattern.ts'
@@ -362,8 +369,10 @@ function formerBy(
     shown.flatMap((release) => (release === undefined || release === next ? [] : [release])),
   )
   const until = formatInstant(now)
-  return [
+  const former = [
     ...recent.filter(({ release }) => !left.has(release)),
     ...[...left].map((release) => ({ release, until })),
   ]
+  const views = former.filter(({ release }) => isView(release)).slice(0, -MOST_FORMER_VIEWS)
+  return former.filter((one) => !views.includes(one))
 }

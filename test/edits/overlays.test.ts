@@ -1,12 +1,15 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { contentNames } from '../../src/edits/content.ts'
 import { readEdits } from '../../src/edits/record.ts'
-import { followCurrent } from '../../src/flows/follow-surfaces.ts'
+import { viewNames } from '../../src/edits/view.ts'
+import { followCurrent, followLate } from '../../src/flows/follow-surfaces.ts'
 import { openMachine } from '../../src/flows/machine.ts'
 import { restoreEdited } from '../../src/flows/restore-edited.ts'
 import { findDrift } from '../../src/home/drift.ts'
 import { currentRelease } from '../../src/home/releases.ts'
+import { MOST_FORMER_VIEWS } from '../../src/surfaces/ledger.ts'
 import { createSurfaceHome, pathIn } from '../support/surface-home.ts'
 
 const text = (...lines: string[]): string => `${lines.join('\n')}\n`
@@ -102,6 +105,22 @@ describe('an edit in a tree that is older than the overlay', () => {
     expect(edits).toMatchObject([{ became: 'kept' }, { became: 'waits', paths: ['skills/a/SKILL.md'] }])
     const { overlays } = await readEdits(home.layout)
     expect(overlays).toMatchObject([{ base: { version: directory }, waits: { because: 'conflict' } }])
+  })
+})
+
+describe('a skill that writes into itself', () => {
+  test('leaves no more behind than its latest versions', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    const machine = await openMachine(home.context)
+    for (let count = 0; count < MOST_FORMER_VIEWS + 5; count++) {
+      writeFileSync(join(root, 'skills/a/state.json'), `${count}`)
+      await followLate(machine)
+    }
+    expect(viewNames(home.layout).length).toBeLessThanOrEqual(MOST_FORMER_VIEWS + 1)
+    expect(contentNames(home.layout).length).toBeLessThanOrEqual(MOST_FORMER_VIEWS + 1)
+    expect(readFileSync(join(root, 'skills/a/state.json'), 'utf8')).toBe(`${MOST_FORMER_VIEWS + 4}`)
   })
 })
 
