@@ -3,7 +3,7 @@
  * in the release. Written once and never changed; which of them count, `edits.json` says.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename, symlink } from 'node:fs/promises'
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CONTENT } from '../core/edits.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
@@ -15,7 +15,7 @@ import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Placed, type Source, sourceIn } from './source.ts'
+import { modeOf, type Placed, type Source, sourceIn } from './source.ts'
 
 export interface Content {
   /** Name of its directory. */
@@ -128,7 +128,7 @@ async function writeAll(directory: string, { entries, read }: Source): Promise<v
     const path = join(directory, entry.path)
     await mkdir(dirname(path), { recursive: true })
     if (entry.mode === 'link') await symlink(entry.target, path)
-    else await writeAndSync(path, read(entry) ?? gone(entry), entry.mode === '755' ? 0o755 : 0o644)
+    else await writeFile(path, read(entry) ?? gone(entry), { flag: 'wx', mode: modeOf(entry) })
   }
 }
 

@@ -11,6 +11,7 @@ import { formatInstant } from '../core/parse.ts'
 import { changesBetween, isInUnit, linesOf, renamed } from '../core/unit.ts'
 import { keepEdits } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
+import { Originals } from '../home/originals.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
 import { type Content, readContent, readIntact, setAside, storeContent } from './content.ts'
 import { digestOf } from './edited.ts'
@@ -64,6 +65,7 @@ export class Overlays {
   private readonly now: string
   private readonly overlays: Overlay[]
   private readonly releases = new Map<string, Installed | undefined>()
+  private readonly originals: Originals
 
   /** @param now milliseconds since the epoch */
   constructor(layout: Layout, { overlays }: Edits, rules: readonly PolicyRule[], now: number) {
@@ -71,6 +73,7 @@ export class Overlays {
     this.rules = rules
     this.now = formatInstant(now)
     this.overlays = [...overlays]
+    this.originals = new Originals(layout)
   }
 
   all(): readonly Overlay[] {
@@ -165,7 +168,7 @@ export class Overlays {
   /** The unit as it was in a release, if that is here still. */
   private releasedAt({ manifest }: EditedRelease, unit: string): Source | undefined {
     const release = this.installed(manifest)
-    return release && pristine(this.layout, inUnit(release.content.files, unit), [])
+    return release && pristine(this.layout, inUnit(release.content.files, unit), [], this.originals)
   }
 
   /** Of many edits most have started from the same. */

@@ -10,9 +10,16 @@ import type { Installed } from '../home/releases.ts'
 import { readRecord, stampOf } from '../home/stat-record.ts'
 import type { Source } from './source.ts'
 
-/** Reads files of a release as they were installed: from itself where nobody touched them, else from its neighbours. */
-export function pristine(layout: Layout, entries: readonly Entry[], roots: readonly string[]): Source {
-  const originals = new Originals(layout)
+/**
+ * Reads files of a release as they were installed: from itself where nobody touched them, else from its neighbours.
+ * @param originals one for many units: it reads all manifests once
+ */
+export function pristine(
+  layout: Layout,
+  entries: readonly Entry[],
+  roots: readonly string[],
+  originals = new Originals(layout),
+): Source {
   const read = (file: FileEntry): Buffer | undefined => {
     for (const root of roots) {
       const content = readOriginal(join(root, file.path), file)

@@ -27,6 +27,11 @@ export function sourceIn(where: string | Locate, entries: readonly Entry[]): Pla
   return { locate, entries, read: (file) => readOriginal(locate(file.path), file) }
 }
 
+/** What a file of a person's version is written with: it is theirs to change. */
+export function modeOf({ mode }: FileEntry): number {
+  return mode === '755' ? 0o755 : 0o644
+}
+
 /** Of some entries those in a unit. */
 export function inUnit(entries: readonly Entry[], unit: string): Entry[] {
   return entries.filter(({ path }) => isInUnit(path, unit))

@@ -1,12 +1,12 @@
 /** Making views (see tree.ts): complete in `staging/`, synced, then placed by one rename. The caller holds the lock. */
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdir, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import { isInUnit } from '../core/unit.ts'
-import { syncDirectory, temporaryName, writeAndSync, writeFileAtomic } from '../disk/atomic-file.ts'
+import { syncDirectory, temporaryName, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
@@ -15,7 +15,7 @@ import type { Installed } from '../home/releases.ts'
 import { recordStats } from '../home/stat-record.ts'
 import { isIntact, readContent } from './content.ts'
 import { editedUnits } from './edited.ts'
-import { inUnit, type Source } from './source.ts'
+import { inUnit, modeOf, type Source } from './source.ts'
 import { type OverlaidUnit, readTree, type Tree, treeOf, treePath, viewRecordPath } from './tree.ts'
 import { viewName } from './view-name.ts'
 
@@ -105,7 +105,7 @@ async function copyInto(root: string, { entries, read }: Source): Promise<void> 
     const path = join(root, entry.path)
     await mkdir(dirname(path), { recursive: true })
     if (entry.mode === 'link') await symlink(entry.target, path)
-    else await writeAndSync(path, contentOf(entry, read(entry)), entry.mode === '755' ? 0o755 : 0o644)
+    else await writeFile(path, contentOf(entry, read(entry)), { flag: 'wx', mode: modeOf(entry) })
   }
 }
 

@@ -19,6 +19,7 @@ import { isView, releaseIn } from '../edits/tree-name.ts'
 import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
+import { Originals } from '../home/originals.ts'
 import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { type EditedEntry, editedEntries } from '../surfaces/edited-entries.ts'
@@ -83,6 +84,7 @@ export async function findEdits(
   const gone: Edit[] = []
   const spoiled = new Set<string>()
   const unreadable: UnreadableUnit[] = []
+  const originals = new Originals(layout)
   for (const name of names) {
     const tree = readTree(layout, name)
     if (tree === undefined) continue
@@ -91,7 +93,7 @@ export async function findEdits(
         unreadable.push({ unit: unit.unit, problem: unit.problem })
         continue
       }
-      const edit = editIn(layout, tree, unit)
+      const edit = editIn(layout, tree, unit, originals)
       if (unit.after.length > 0) found.push({ where: name, digest: unit.digest, edit })
       else {
         // A view is made anew, a release is restored.
@@ -105,7 +107,8 @@ export async function findEdits(
     if (pointer !== undefined && isShownWithout(layout, pointer, overlaysFor(overlays, surface.name)))
       spoiled.add(pointer)
     for (const { tree, unit, before, after } of await entriesEdited(layout, surface)) {
-      const edit = { unit, ...startOf(tree, unit), before: madeFrom(layout, tree, unit, before), after }
+      const start = madeFrom(layout, tree, unit, before, originals)
+      const edit = { unit, ...startOf(tree, unit), before: start, after }
       spoiled.add(pointer ?? tree.name)
       const where = entriesOf(surface.name)
       found.push({ where, foundOn: surface.name, digest: digestOf(after.entries), edit })
@@ -147,19 +150,35 @@ function isEntries(where: string): boolean {
 
 type Rooted = Surface & { readonly root: string }
 
-function editIn(layout: Layout, tree: Tree, { unit, root, before, after }: EditedUnit): Edit {
+function editIn(
+  layout: Layout,
+  tree: Tree,
+  { unit, root, before, after }: EditedUnit,
+  originals: Originals,
+): Edit {
   return {
     unit,
     ...startOf(tree, unit),
-    before: madeFrom(layout, tree, unit, before),
+    before: madeFrom(layout, tree, unit, before, originals),
     after: sourceIn(root, after),
   }
 }
 
 /** What is overlaid was never in a release: its bytes are in the overlay. */
-function madeFrom(layout: Layout, { path, overlaid }: Tree, unit: string, before: readonly Entry[]): Source {
+function madeFrom(
+  layout: Layout,
+  { path, overlaid }: Tree,
+  unit: string,
+  before: readonly Entry[],
+  originals: Originals,
+): Source {
   const content = overlaid.find((one) => one.unit === unit)?.content
-  return pristine(layout, before, content === undefined ? [path] : [path, minePath(layout, content)])
+  return pristine(
+    layout,
+    before,
+    content === undefined ? [path] : [path, minePath(layout, content)],
+    originals,
+  )
 }
 
 /** Whose edit it is, and of which release. */
