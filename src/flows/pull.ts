@@ -27,6 +27,7 @@ import { copyMeanwhile } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
 import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
 import { followLate, type Late, type Settled } from './follow-surfaces.ts'
+import { lastWords } from './last-words.ts'
 import {
   freshnessOf,
   learned,
@@ -142,7 +143,7 @@ function withLate(report: PullReport, late: Late | undefined): PullReport {
   return {
     ...report,
     surfaces: [...report.surfaces, ...surfaces],
-    edits: [...report.edits, ...edits],
+    edits: lastWords([...report.edits, ...edits]),
     kept: [...report.kept, ...kept],
   }
 }
