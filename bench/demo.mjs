@@ -176,16 +176,24 @@ function demo() {
   skillsctl(['pull'])
   includes(readFileSync(installed('release/SKILL.md'), 'utf8'), 'Wednesday')
 
-  say('A local edit is noticed, and kept when an update comes')
-  chmodSync(installed('incident/SKILL.md'), 0o644)
-  appendFileSync(installed('incident/SKILL.md'), 'My own note.\n')
-  console.log("$ echo 'My own note.' >> ~/laptop/current/skills/incident/SKILL.md")
-  skillsctl(['verify'], { exit: 6 })
+  say('A local edit stays active through an update, and goes home as a commit')
+  const edited = seen('incident/SKILL.md')
+  chmodSync(edited, 0o644)
+  appendFileSync(edited, 'My own note.\n')
+  console.log("$ echo 'My own note.' >> ~/.claude/skills/incident/SKILL.md")
+  skillsctl(['edits'])
   commit('Another skill', () => skill('onboarding', 'Pair on the first day.'))
   publish()
-  const kept = /set aside in (\S+)/.exec(skillsctl(['pull']))?.[1] ?? assert.fail('nothing was kept')
-  const notes = readdirSync(kept, { recursive: true }).filter((path) => path.endsWith('SKILL.md'))
-  includes(readFileSync(join(kept, notes[0] ?? assert.fail('no file was kept')), 'utf8'), 'My own note.')
+  includes(skillsctl(['pull']), 'your edit is kept')
+  includes(readFileSync(edited, 'utf8'), 'My own note.')
+  assert.ok(
+    !readFileSync(installed('incident/SKILL.md'), 'utf8').includes('My own note.'),
+    'current is as released',
+  )
+  includes(
+    skillsctl(['propose', 'incident', '--repo', checkout, '--why', 'A note that all should have']),
+    'commit',
+  )
 
   say('Offline: the machine keeps running, and says so')
   commit('A better timeline', () => skill('incident', 'Write the timeline first, in UTC.'))

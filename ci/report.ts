@@ -18,7 +18,7 @@ export interface Failure {
 /** One line. */
 export function headline(outcome: Outcome): string {
   if ('error' in outcome) return `not published: ${outcome.error.message}`
-  const { version, channel, previous } = outcome
+  const { version, channel } = outcome
   return {
     published: `published ${version} on ${channel}`,
     planned: `would publish ${version} on ${channel}`,
