@@ -36,7 +36,7 @@ function outcomeLine(outcome: Outcome, version: string): string {
     ended: `${name}: the release has it now, so your edit has ended${before}`,
     aside: `${name}: the release wins, your edit is set aside${kept === undefined ? '' : ` in ${kept}`}`,
     damaged: `! ${name}: the files of your edit are damaged, so the release is shown: skillsctl doctor`,
-    unreadable: `! ${name}: your edit cannot be read, and stays where it is: mend the permissions of ${paths.map(visible).join(', ')}`,
+    unreadable: `! ${name}: your edit cannot be read (by its permissions, or as it is over 2 GB), and stays in ${paths.map(visible).join(', ')}`,
   }
   return says[became]
 }

@@ -120,6 +120,7 @@ describe('a skill that writes into itself', () => {
     }
     expect(viewNames(home.layout).length).toBeLessThanOrEqual(MOST_FORMER_VIEWS + 1)
     expect(contentNames(home.layout).length).toBeLessThanOrEqual(MOST_FORMER_VIEWS + 1)
+    expect((await readEdits(home.layout)).taken.size).toBeLessThanOrEqual(MOST_FORMER_VIEWS + 3)
     expect(readFileSync(join(root, 'skills/a/state.json'), 'utf8')).toBe(`${MOST_FORMER_VIEWS + 4}`)
   })
 })
