@@ -76,7 +76,8 @@ function entryOf(at: string, path: string, info: Stats): Entry | undefined {
   return { mode, path, size: content.length, integrity: integrityOf(content) }
 }
 
-function infoOf(path: string): Stats | undefined {
+/** Undefined where nothing is. */
+export function infoOf(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false })
   } catch (error) {

@@ -24,6 +24,7 @@ import { currentDirectory, currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { type EditedEntry, editedEntries } from '../surfaces/edited-entries.ts'
 import { readLedger } from '../surfaces/ledger.ts'
+import { isWrittenSince, leftTrees } from '../surfaces/left-trees.ts'
 import { pointerOf } from '../surfaces/pointer.ts'
 
 export interface TakenEdits {
@@ -100,6 +101,13 @@ export async function findEdits(
         gone.push(edit)
         if (isView(name)) spoiled.add(name)
       }
+    }
+  }
+  for (const [name, until] of await leftTrees(layout, surfaces)) {
+    const tree = names.has(name) ? undefined : readTree(layout, name)
+    for (const unit of tree === undefined ? [] : editedUnits(layout, tree, { full })) {
+      if (tree === undefined || unit.problem !== undefined || !isWrittenSince(unit, until)) continue
+      found.push({ where: name, digest: unit.digest, edit: editIn(layout, tree, unit, originals) })
     }
   }
   for (const surface of surfaces) {

@@ -1,9 +1,19 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentNames } from '../../src/edits/content.ts'
 import { readEdits } from '../../src/edits/record.ts'
 import { viewNames } from '../../src/edits/view.ts'
+import { dropEdit } from '../../src/flows/edits.ts'
 import { followCurrent, followLate } from '../../src/flows/follow-surfaces.ts'
 import { openMachine } from '../../src/flows/machine.ts'
 import { restoreEdited } from '../../src/flows/restore-edited.ts'
@@ -11,6 +21,7 @@ import { findDrift } from '../../src/home/drift.ts'
 import { currentRelease } from '../../src/home/releases.ts'
 import { MOST_FORMER_VIEWS } from '../../src/surfaces/ledger.ts'
 import { createSurfaceHome, pathIn } from '../support/surface-home.ts'
+import { HOUR } from '../support/team.ts'
 
 const text = (...lines: string[]): string => `${lines.join('\n')}\n`
 const A = text('---', 'name: a', '---', 'one', 'two', 'three', 'four', 'five')
@@ -105,6 +116,27 @@ describe('an edit in a tree that is older than the overlay', () => {
     expect(edits).toMatchObject([{ became: 'kept' }, { became: 'waits', paths: ['skills/a/SKILL.md'] }])
     const { overlays } = await readEdits(home.layout)
     expect(overlays).toMatchObject([{ base: { version: directory }, waits: { because: 'conflict' } }])
+  })
+})
+
+describe('an edit in a tree that the surface has left', () => {
+  test('by somebody who still stands there, is taken over; what they gave up before does not come back', async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A, 'old.txt': 'another release that has the same file' })
+    await home.update({ 'skills/a/SKILL.md': A })
+    const root = await home.add()
+    const left = realpathSync(join(root, 'skills/a'))
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    await followCurrent(home.context)
+    await dropEdit(home.context, { skill: 'a' })
+    home.clock.pass(HOUR)
+    await home.update({ 'skills/a/SKILL.md': A.replace('five', 'FIVE') })
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('five', 'FIVE'))
+    const late = join(left, 'SKILL.md')
+    edit(late, A.replace('one', 'EINS'))
+    utimesSync(late, new Date(home.clock.now() + HOUR), new Date(home.clock.now() + HOUR))
+    await followCurrent(home.context)
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A.replace('five', 'FIVE').replace('one', 'EINS'))
   })
 })
 
