@@ -44,7 +44,7 @@ test('a pull that is killed while it follows a bundle leaves the old or the new 
   expect(operations.map(({ step }) => step)).not.toContain('fetch')
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 3),
+    points: killPoints(operations, () => true, 2),
     restore: () => scene.restoreInstalled(),
     verify: async () => {
       expect([scene.release(4), scene.release(5)]).toContain(await whatRuns(scene.home, scene.releases))
@@ -126,7 +126,7 @@ test('a join that is killed leaves nothing or a complete release, and joining ag
   const operations = await recordOperations(job)
   await killAtEach({
     job,
-    points: killPoints(operations, () => true, 3),
+    points: killPoints(operations, () => true, 2),
     restore: () => scene.restore(),
     verify: async () => {
       const runs = await access(join(home, 'current')).then(

@@ -155,7 +155,7 @@ describe('a switch that is killed', () => {
     expect(isSwitch).toBeGreaterThan(0)
     await killAtEach({
       job,
-      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 3),
+      points: killPoints(operations, (_operation, index) => EVERYTHING || index >= isSwitch - 8, 2),
       restore,
       verify: async () => {
         const { layout, roots, context } = stage
@@ -208,7 +208,7 @@ describe('a switch that is killed', () => {
     ).toHaveLength(4)
     await killAtEach({
       job,
-      points: killPoints(operations, isSwitch, 2),
+      points: killPoints(operations, isSwitch, 1),
       restore: async () => {
         desk = await setDesk()
       },

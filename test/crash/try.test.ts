@@ -19,7 +19,7 @@ import { Scene } from './scene.ts'
 const HOUR = 60 * 60 * 1000
 const DRAFT = 'drafts/idea'
 /** Boundaries looked at in `npm test`. */
-const FEW = 2
+const FEW = 1
 
 let scene: Scene
 beforeAll(async () => {
