@@ -8,7 +8,7 @@ import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
-import { isIntact, minePath } from '../edits/content.ts'
+import { isIntact, isRecordLost, minePath } from '../edits/content.ts'
 import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
 import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
@@ -204,7 +204,7 @@ export async function takeEdits(
   now: number,
   also: readonly string[] = [],
 ): Promise<TakenEdits> {
-  const before = await readEdits(layout)
+  const before = await foundEdits(layout, config)
   const { edits, spoiled, unreadable } = await findEdits(layout, config, before, { also })
   const untaken = unreadable.map(
     ({ unit, problem }): Outcome => ({ unit, became: 'unreadable', paths: [problem.subject ?? unit] }),
@@ -235,8 +235,21 @@ export async function takeEdits(
   }
 }
 
+/** The record; made anew when somebody has removed it and overlays are there: they were shown a moment ago. */
+async function foundEdits(layout: Layout, config: MachineConfig): Promise<Edits> {
+  const current = currentRelease(layout)
+  if (current === undefined || !isRecordLost(layout)) return readEdits(layout)
+  const { rebuildEdits } = await import('../edits/rebuild.ts')
+  return rebuildEdits(
+    layout,
+    current,
+    surfacesOf(config).flatMap(({ name }) => pointerOf(layout, name) ?? []),
+  )
+}
+
 /** Whether there is anything to take over, or an overlay to bring to the current release. Waits for nobody. */
 export async function areEditsDue(layout: Layout, config: MachineConfig): Promise<boolean> {
+  if (isRecordLost(layout)) return true
   const known = await readEdits(layout)
   const current = currentRelease(layout)
   if (known.overlays.length > 0 && known.followed !== current?.manifest) return true

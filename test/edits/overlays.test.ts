@@ -173,3 +173,15 @@ describe('an edit of a copy', () => {
     chmodSync(pathIn(root, 'a'), 0o644)
   })
 })
+
+test('a record of edits that somebody has removed is made anew by the next run, and nothing else is shown meanwhile', async () => {
+  const home = await createSurfaceHome()
+  await home.update({ 'skills/a/SKILL.md': A })
+  const root = await home.add()
+  edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+  await followCurrent(home.context)
+  unlinkSync(home.layout.edits)
+  await home.update({ 'skills/a/SKILL.md': A, 'skills/b/SKILL.md': 'b' })
+  expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
+  expect((await readEdits(home.layout)).overlays).toMatchObject([{ unit: 'skills/a' }])
+})
