@@ -14,8 +14,12 @@ const GROUPS = [
     /src\/core\/(?:lines|line-changes|conflict-markers|merge-text|similarity|unified-diff|file-diffs)\.ts|node_modules\/diff\//,
   ],
   [
+    'overlays',
+    /src\/edits\/(?:overlays|merge-unit|renamed-unit|shown-still|keep-overlay|view|sweep|rebuild)\.ts|src\/core\/(?:merge-entries|conflict-markers)\.ts/,
+  ],
+  [
     'edits',
-    /src\/edits\/(?:overlays|merge-unit|renamed-unit|content|view|sweep|pristine|source|edited)\.ts|src\/core\/(?:unit|merge-entries|conflict-markers|edit-policy)\.ts|src\/flows\/(?:take-edits|settle)\.ts/,
+    /src\/edits\/(?:pristine|source|edited|edited-release|content)\.ts|src\/core\/(?:unit|edit-policy)\.ts|src\/flows\/(?:take-edits|settle)\.ts/,
   ],
   ['diff', /src\/home\/(?:originals|edited-tree)\.ts|src\/flows\/(?:diff|release-sources)\.ts/],
   [

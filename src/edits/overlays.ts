@@ -15,6 +15,7 @@ import { Originals } from '../home/originals.ts'
 import { type Installed, listNames, readInstalled } from '../home/releases.ts'
 import { type Content, readContent, readIntact, setAside, storeContent } from './content.ts'
 import { digestOf } from './edited.ts'
+import { releaseOf } from './edited-release.ts'
 import { mergeUnit } from './merge-unit.ts'
 import { pristine } from './pristine.ts'
 import { findRenamedUnit } from './renamed-unit.ts'
@@ -371,10 +372,6 @@ export class Overlays {
   ): void {
     this.outcomes.push({ unit, surface, became, ...more })
   }
-}
-
-export function releaseOf({ version, manifest, content: { source } }: Installed): EditedRelease {
-  return { version, manifest, commit: source.commit, committedAt: source.committedAt }
 }
 
 export function isSame(one: Pick<Source, 'entries'>, other: Pick<Source, 'entries'>): boolean {

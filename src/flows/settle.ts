@@ -22,11 +22,13 @@ export async function settle(
   former?: InstalledName,
 ): Promise<{ readonly settled: readonly Settled[]; readonly edits: readonly Outcome[] }> {
   const also = former === undefined ? [] : [former.directory]
+  // A session waits; the next pull looks at everything.
+  const only = moment === 'session' ? surfaces.map(({ name }) => name) : undefined
   const isNew = surfaces.some(({ adopt }) => adopt !== undefined)
   const contact = isNew
     ? await (await import('./first-contact.ts')).meet(layout, config, surfaces, now)
     : undefined
-  const { outcomes, spoiled } = await takeEdits(layout, config, now, also)
+  const { outcomes, spoiled } = await takeEdits(layout, config, now, { also, only })
   const settled = await settleSurfaces(layout, surfaces, moment, now, spoiled, contact?.yielded)
   return { settled: (await contact?.done(settled)) ?? settled, edits: outcomes }
 }

@@ -10,7 +10,8 @@ import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
 import { isIntact, isRecordLost, minePath } from '../edits/content.ts'
 import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
-import { type Edit, type Outcome, Overlays, releaseOf } from '../edits/overlays.ts'
+import { releaseOf } from '../edits/edited-release.ts'
+import type { Edit, Outcome } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { type Source, sourceIn } from '../edits/source.ts'
@@ -59,19 +60,27 @@ export interface UnreadableUnit {
   readonly problem: SkillsctlError
 }
 
+/** Where edits are looked for. */
+export interface Where {
+  /** Directories of `releases/` that were read until now. */
+  readonly also?: readonly string[]
+  /** Reads every file whatever its stamps say. */
+  readonly full?: boolean
+  /** Names of surfaces: nothing but what they show, for somebody who waits. */
+  readonly only?: readonly string[] | undefined
+}
+
 /**
  * Whatever differs, wherever agents read on this machine. Reads only.
- * @param also directories of `releases/` that were read until now
- * @param full reads every file whatever its stamps say
  */
 export async function findEdits(
   layout: Layout,
   config: MachineConfig,
   { taken, overlays }: Edits,
-  { also = [], full = false }: { also?: readonly string[]; full?: boolean } = {},
+  { also = [], full = false, only }: Where = {},
 ): Promise<FoundEdits> {
   const surfaces = surfacesOf(config).flatMap(({ root, ...surface }) =>
-    root === undefined ? [] : [{ ...surface, root }],
+    root === undefined || only?.includes(surface.name) === false ? [] : [{ ...surface, root }],
   )
   const pointers = surfaces.flatMap(({ name }) => pointerOf(layout, name) ?? [])
   const current = currentDirectory(layout)
@@ -79,7 +88,7 @@ export async function findEdits(
     ...pointers,
     ...pointers.map(releaseIn),
     ...also,
-    ...(current === undefined ? [] : [current]),
+    ...(current === undefined || only !== undefined ? [] : [current]),
   ])
   const found: Found[] = []
   const gone: Edit[] = []
@@ -103,7 +112,7 @@ export async function findEdits(
       }
     }
   }
-  for (const [name, until] of await leftTrees(layout, surfaces)) {
+  for (const [name, until] of only === undefined ? await leftTrees(layout, surfaces) : []) {
     const tree = names.has(name) ? undefined : readTree(layout, name)
     for (const unit of tree === undefined ? [] : editedUnits(layout, tree, { full })) {
       if (tree === undefined || unit.problem !== undefined || !isWrittenSince(unit, until)) continue
@@ -196,16 +205,15 @@ function startOf({ overlaid, release }: Tree, unit: string): Pick<Edit, 'surface
 
 /**
  * @param now milliseconds since the epoch
- * @param also directories of `releases/` that were read until now
  */
 export async function takeEdits(
   layout: Layout,
   config: MachineConfig,
   now: number,
-  also: readonly string[] = [],
+  where: Where = {},
 ): Promise<TakenEdits> {
   const before = await foundEdits(layout, config)
-  const { edits, spoiled, unreadable } = await findEdits(layout, config, before, { also })
+  const { edits, spoiled, unreadable } = await findEdits(layout, config, before, where)
   const untaken = unreadable.map(
     ({ unit, problem }): Outcome => ({ unit, became: 'unreadable', paths: [problem.subject ?? unit] }),
   )
@@ -213,9 +221,10 @@ export async function takeEdits(
   const isBehind =
     current !== undefined &&
     before.overlays.length > 0 &&
-    (before.followed !== current.manifest || also.length > 0)
+    (before.followed !== current.manifest || (where.also ?? []).length > 0)
   if (edits.length === 0 && !isBehind)
     return { outcomes: untaken, unresolved: before.overlays.filter(isUnresolved), spoiled }
+  const { Overlays } = await import('../edits/overlays.ts')
   const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
   // Of a tree that is gone nothing can be found again.
   const taken = new Map(
