@@ -3,11 +3,11 @@
  * in the release. Written once and never changed; which of them count, `edits.json` says.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CONTENT } from '../core/edits.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
-import { type Entry, parseEntry } from '../core/manifest.ts'
+import { type Entry, type FileEntry, parseEntry } from '../core/manifest.ts'
 import { list, object, parseJson, string } from '../core/parse.ts'
 import { linesOf } from '../core/unit.ts'
 import { syncDirectory, temporaryName, uniqueHex, writeAndSync } from '../disk/atomic-file.ts'
@@ -15,7 +15,8 @@ import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import type { Layout } from '../home/layout.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { modeOf, type Placed, type Source, sourceIn } from './source.ts'
+import { type Placed, type Source, sourceIn } from './source.ts'
+import { writeSource } from './write-source.ts'
 
 export interface Content {
   /** Name of its directory. */
@@ -78,8 +79,8 @@ export async function storeContent(
     await mkdir(layout.overlays, { recursive: true })
     const temporary = join(layout.staging, temporaryName('overlay'))
     const there = base.entries.filter((entry) => !lacking.includes(entry.path))
-    await writeAll(join(temporary, 'base'), { ...base, entries: there })
-    await writeAll(join(temporary, 'mine'), mine)
+    await writeSource(join(temporary, 'base'), { ...base, entries: there }, gone)
+    await writeSource(join(temporary, 'mine'), mine, gone)
     const content = { unit, base: base.entries, mine: mine.entries, lacking }
     await writeAndSync(join(temporary, LIST), `${JSON.stringify(content, null, 1)}\n`)
     await syncAll(temporary, there, mine.entries)
@@ -122,17 +123,7 @@ export function isIntact(layout: Layout, name: string): boolean {
   }
 }
 
-async function writeAll(directory: string, { entries, read }: Source): Promise<void> {
-  await mkdir(directory, { recursive: true })
-  for (const entry of entries) {
-    const path = join(directory, entry.path)
-    await mkdir(dirname(path), { recursive: true })
-    if (entry.mode === 'link') await symlink(entry.target, path)
-    else await writeFile(path, read(entry) ?? gone(entry), { flag: 'wx', mode: modeOf(entry) })
-  }
-}
-
-function gone({ path }: Entry): never {
+function gone({ path }: FileEntry): never {
   throw new SkillsctlError('failed', 'this changed while it was read', {
     subject: path,
     hint: 'run the command again, when nobody writes to it',

@@ -2,7 +2,6 @@
  * The overlays of a machine while something becomes of them: an edit is taken over, a release is followed. Contents are
  * written as it goes; what is to count is in `edits` at the end, for one write of `edits.json`. The caller holds the lock.
  */
-
 import { join } from 'node:path'
 import { type EditPolicy, type PolicyRule, policyFor } from '../core/edit-policy.ts'
 import type { EditedRelease, Edits, Overlay, Waiting } from '../core/edits.ts'
@@ -306,14 +305,10 @@ export class Overlays {
     if (isSame(settled, theirs)) this.remove(overlay)
     else {
       const { name } = await storeContent(this.layout, overlay.unit, theirs, settled)
-      const changedAt = mine === undefined ? overlay.changedAt : this.now
-      this.replace(overlay, {
-        ...overlay,
-        content: name,
-        base: releaseOf(release),
-        waits: undefined,
-        changedAt,
-      })
+      const settledFrom = { ...overlay, content: name, base: releaseOf(release), waits: undefined }
+      // What a person gives is what they wrote, whatever we had merged before.
+      const written = mine === undefined ? {} : { changedAt: this.now, isMerged: undefined }
+      this.replace(overlay, { ...settledFrom, ...written })
     }
     this.outcome(isSame(settled, theirs) ? 'ended' : 'kept', overlay, { kept })
   }

@@ -1,6 +1,7 @@
 /** Entries, and where their bytes are: in a release, in an overlay, or wherever a person works. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import { SkillsctlError } from '../core/errors.ts'
 import type { Entry, FileEntry } from '../core/manifest.ts'
 import { isScratch } from '../core/scratch.ts'
 import { isInUnit } from '../core/unit.ts'
@@ -27,11 +28,6 @@ export function sourceIn(where: string | Locate, entries: readonly Entry[]): Pla
   return { locate, entries, read: (file) => readOriginal(locate(file.path), file) }
 }
 
-/** What a file of a person's version is written with: it is theirs to change. */
-export function modeOf({ mode }: FileEntry): number {
-  return mode === '755' ? 0o755 : 0o644
-}
-
 /** Of some entries those in a unit. */
 export function inUnit(entries: readonly Entry[], unit: string): Entry[] {
   return entries.filter(({ path }) => isInUnit(path, unit))
@@ -42,6 +38,7 @@ export function inUnit(entries: readonly Entry[], unit: string): Entry[] {
  * @param path absolute path of the unit
  * @param before what it held: that is never taken for leftovers
  * @param isUntouched whether this file is as it was, so that it need not be read
+ * @throws SkillsctlError `unsupported` for a name that is not UTF-8, `denied`, `failed`
  */
 export function entriesAt(
   path: string,
@@ -58,6 +55,7 @@ export function entriesAt(
       const info = onDiskNow(at, () => infoOf(at))
       if (info?.isDirectory() === true)
         places.push(...onDiskNow(at, () => readdirSync(at)).map((name) => `${place}/${name}`))
+      else if (info === undefined && place.includes(NOT_UTF8)) throw notUtf8(at)
       else if (info !== undefined && (known.has(place) || !isScratch(place))) {
         const entry = isUntouched(place) ? known.get(place) : entryOf(at, place, info)
         if (entry !== undefined) found.push(entry)
@@ -65,6 +63,20 @@ export function entriesAt(
     }
     return found.sort((left, right) => (left.path < right.path ? -1 : 1))
   })
+}
+
+/** What Node makes of bytes in a name that are none: a name by which nothing can be found. */
+const NOT_UTF8 = '\ufffd'
+
+function notUtf8(subject: string): SkillsctlError {
+  return new SkillsctlError(
+    'unsupported',
+    'the name of this file is not UTF-8, so it cannot be kept with an edit',
+    {
+      subject,
+      hint: 'rename it, or move it out of the skill',
+    },
+  )
 }
 
 /** Undefined for a socket, a pipe, a device: nobody's work is in them. */

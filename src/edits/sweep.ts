@@ -34,7 +34,7 @@ export async function sweepEdits(
     await removeTree(away)
     await forgetView(layout, name)
   }
-  // Somebody has removed it: `doctor` makes it anew of what is there.
+  // Somebody has removed it: the next look for edits makes it anew of what is there.
   if (isRecordLost(layout)) return kept
   // Whoever edits in a view that is older has made that of what it shows.
   const shown = viewNames(layout).flatMap((name) => readTree(layout, name)?.overlaid ?? [])

@@ -1,10 +1,10 @@
 /** Making views (see tree.ts): complete in `staging/`, synced, then placed by one rename. The caller holds the lock. */
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import type { Entry } from '../core/manifest.ts'
+import type { FileEntry } from '../core/manifest.ts'
 import { isInUnit } from '../core/unit.ts'
 import { syncDirectory, temporaryName, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
@@ -15,9 +15,9 @@ import type { Installed } from '../home/releases.ts'
 import { recordStats } from '../home/stat-record.ts'
 import { isIntact, readContent } from './content.ts'
 import { editedUnits } from './edited.ts'
-import { inUnit, modeOf, type Source } from './source.ts'
 import { type OverlaidUnit, readTree, type Tree, treeOf, treePath, viewRecordPath } from './tree.ts'
 import { viewName } from './view-name.ts'
+import { writeSource } from './write-source.ts'
 
 /**
  * The tree that shows this release with these overlays: there already, or made now. In the place of an overlay that is
@@ -56,7 +56,7 @@ async function make(
     await mkdir(layout.views, { recursive: true })
     const temporary = join(layout.staging, temporaryName('view'))
     const links = await linkAround(temporary, join(layout.releases, release.directory), [...sources.keys()])
-    for (const source of sources.values()) await copyInto(temporary, source)
+    for (const source of sources.values()) await writeSource(temporary, source, gone)
     const entries = overlaid.flatMap((unit) => unit.entries)
     const ofMode = (isLink: boolean): string[] =>
       entries.filter(({ mode }) => (mode === 'link') === isLink).map(({ path }) => path)
@@ -100,26 +100,11 @@ async function linkAround(root: string, release: string, units: readonly string[
   return links
 }
 
-async function copyInto(root: string, { entries, read }: Source): Promise<void> {
-  for (const entry of entries) {
-    const path = join(root, entry.path)
-    await mkdir(dirname(path), { recursive: true })
-    if (entry.mode === 'link') await symlink(entry.target, path)
-    else await writeFile(path, contentOf(entry, read(entry)), { flag: 'wx', mode: modeOf(entry) })
-  }
-}
-
-function contentOf({ path }: Entry, content: Buffer | undefined): Buffer {
-  if (content !== undefined) return content
+function gone({ path }: FileEntry): never {
   throw new SkillsctlError('corrupt', 'a file of an edit has other bytes than the person wrote', {
     subject: path,
     hint: 'bring it back from a backup, or give the edit up: skillsctl edits drop <skill>',
   })
-}
-
-/** The part of a tree that is a unit. */
-export function unitOfTree(tree: Tree, unit: string): readonly Entry[] {
-  return tree.overlaid.find((one) => one.unit === unit)?.entries ?? inUnit(tree.release.content.files, unit)
 }
 
 /** Names of all views. */

@@ -3,12 +3,12 @@
  * agent reads, and makes it active when it is ready.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, rename, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parsePolicies } from '../core/edit-policy.ts'
 import { type EditedRelease, type Edits, type Overlay, parseEditedRelease } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import { type Entry, parseEntry } from '../core/manifest.ts'
+import { type Entry, type FileEntry, parseEntry } from '../core/manifest.ts'
 import { nearMisses } from '../core/near-misses.ts'
 import { list, object, optional, parseJson, string } from '../core/parse.ts'
 import { unitsIn } from '../core/unit.ts'
@@ -24,6 +24,7 @@ import { readEdits, writeEdits } from '../edits/record.ts'
 import { entriesAt, inUnit, type Source, sourceIn } from '../edits/source.ts'
 import { overlaysFor } from '../edits/view-name.ts'
 import { editingHere, WORKCOPY_RECORD } from '../edits/workcopy-names.ts'
+import { writeSource } from '../edits/write-source.ts'
 import type { MachineConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { currentRelease, type Installed } from '../home/releases.ts'
@@ -112,23 +113,14 @@ async function write(layout: Layout, directory: string, beginning: Beginning, so
     await mkdir(layout.editing, { recursive: true })
     const temporary = join(layout.staging, temporaryName('editing'))
     await mkdir(temporary)
-    for (const directory of [FILES, BEFORE]) await writeInto(join(temporary, directory), source)
+    for (const place of [FILES, BEFORE]) await writeSource(join(temporary, place), source, lost)
     await writeAndSync(join(temporary, WORKCOPY_RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
     await chmod(temporary, 0o755)
     await rename(temporary, directory)
   })
 }
 
-async function writeInto(directory: string, { entries, read }: Source): Promise<void> {
-  for (const entry of entries) {
-    const path = join(directory, entry.path)
-    await mkdir(dirname(path), { recursive: true })
-    if (entry.mode === 'link') await symlink(entry.target, path)
-    else await writeAndSync(path, read(entry) ?? lost(entry), entry.mode === '755' ? 0o755 : 0o644)
-  }
-}
-
-function lost({ path }: Entry): never {
+function lost({ path }: FileEntry): never {
   throw new SkillsctlError('drift', 'this file was edited on disk, and its original is not here', {
     subject: path,
     hint: 'run: skillsctl pull, which takes that edit over',

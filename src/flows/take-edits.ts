@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { parsePolicies } from '../core/edit-policy.ts'
-import { type Edits, isUnresolved, type Overlay } from '../core/edits.ts'
+import type { Edits, Overlay } from '../core/edits.ts'
 import { isError, type SkillsctlError } from '../core/errors.ts'
 import type { Entry } from '../core/manifest.ts'
 import type { Surface } from '../core/surface.ts'
@@ -30,8 +30,6 @@ import { pointerOf } from '../surfaces/pointer.ts'
 
 export interface TakenEdits {
   readonly outcomes: readonly Outcome[]
-  /** Overlays that a newer release cannot be brought to without the person. */
-  readonly unresolved: readonly Overlay[]
   /** Names of trees whose copies were edited, and of views of which a unit is gone: whoever shows them looks again. */
   readonly spoiled: ReadonlySet<string>
 }
@@ -222,8 +220,7 @@ export async function takeEdits(
     current !== undefined &&
     before.overlays.length > 0 &&
     (before.followed !== current.manifest || (where.also ?? []).length > 0)
-  if (edits.length === 0 && !isBehind)
-    return { outcomes: untaken, unresolved: before.overlays.filter(isUnresolved), spoiled }
+  if (edits.length === 0 && !isBehind) return { outcomes: untaken, spoiled }
   const { Overlays } = await import('../edits/overlays.ts')
   const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
   // Of a tree that is gone nothing can be found again.
@@ -235,13 +232,8 @@ export async function takeEdits(
     taken.set(where, new Map([...(taken.get(where) ?? []), [edit.unit, digest]]))
   }
   if (current !== undefined) await overlays.follow(current)
-  const after = { overlays: overlays.all(), followed: current?.manifest, taken }
-  await writeEdits(layout, after)
-  return {
-    outcomes: [...overlays.outcomes, ...untaken],
-    unresolved: after.overlays.filter(isUnresolved),
-    spoiled,
-  }
+  await writeEdits(layout, { overlays: overlays.all(), followed: current?.manifest, taken })
+  return { outcomes: [...overlays.outcomes, ...untaken], spoiled }
 }
 
 /** The record; made anew when somebody has removed it and overlays are there: they were shown a moment ago. */

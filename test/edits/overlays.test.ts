@@ -185,3 +185,24 @@ test('a record of edits that somebody has removed is made anew by the next run, 
   expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
   expect((await readEdits(home.layout)).overlays).toMatchObject([{ unit: 'skills/a' }])
 })
+
+// Other systems make no such name.
+test.runIf(process.platform === 'linux')(
+  'a name that is not UTF-8 holds back its own skill, whole, and is told of',
+  async () => {
+    const home = await createSurfaceHome()
+    await home.update({ 'skills/a/SKILL.md': A, 'skills/b/SKILL.md': 'b' })
+    const root = await home.add()
+    const odd = Buffer.concat([Buffer.from(join(root, 'skills/a/')), Buffer.from([0xff, 0x2e, 0x6d, 0x64])])
+    writeFileSync(odd, 'mine')
+    edit(pathIn(root, 'a'), A.replace('one', 'ONE'))
+    edit(pathIn(root, 'b'), 'B')
+    const { edits } = await followCurrent(home.context)
+    expect(edits).toMatchObject([
+      { unit: 'skills/b', became: 'kept' },
+      { unit: 'skills/a', became: 'unreadable', paths: [expect.stringContaining('skills/a/')] },
+    ])
+    expect(readFileSync(pathIn(root, 'a'), 'utf8')).toContain('ONE')
+    expect(readFileSync(odd, 'utf8')).toBe('mine')
+  },
+)

@@ -6,6 +6,7 @@ import { beginEdit, saveEdits, saveFrom } from '../../src/flows/edit-skill.ts'
 import { dropEdit, resolveEdit } from '../../src/flows/edits.ts'
 import { followCurrent } from '../../src/flows/follow-surfaces.ts'
 import { createSurfaceHome, pathIn, type SurfaceHome } from '../support/surface-home.ts'
+import { seen } from '../surfaces/fixture.ts'
 
 const A = '---\nname: a\n---\none\ntwo\nthree\nfour\nfive\n'
 const skill = 'a'
@@ -105,4 +106,19 @@ describe('what a person gives to be a skill', () => {
     await expect(saveEdits(home.context)).rejects.toMatchObject({ code: 'absent' })
     expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(A)
   })
+})
+
+test('what a person gives to settle an edit is what they wrote: a later merge sets it aside first, also where we had merged before', async () => {
+  const { home, root } = await machine()
+  await change(home, pathIn(root, 'a'), 'one', 'ONE')
+  await home.update({ 'skills/a/SKILL.md': A.replace('five', 'FIVE') })
+  const given = join(home.user, 'given')
+  mkdirSync(given)
+  const theirs = A.replace('one', 'UNO').replace('five', 'FIVE')
+  writeFileSync(join(given, 'SKILL.md'), theirs)
+  await resolveEdit(home.context, { skill }, { by: 'merged', directory: given })
+  rmSync(given, { recursive: true })
+  await home.update({ 'skills/a/SKILL.md': A.replace('five', 'FIVE').replace('three', 'THREE') })
+  expect(readFileSync(pathIn(root, 'a'), 'utf8')).toBe(theirs.replace('three', 'THREE'))
+  expect(Object.values(seen(home.layout.kept))).toContain(theirs)
 })
