@@ -8,6 +8,7 @@ import { isError } from '../core/errors.ts'
 import type { Steps } from '../core/events.ts'
 import { withLock } from '../disk/lock.ts'
 import { isIntact, readContent } from '../edits/content.ts'
+import { completeFrom } from '../edits/follow-release.ts'
 import { Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { sourceIn } from '../edits/source.ts'
@@ -59,7 +60,7 @@ async function complete(machine: Machine, base: EditedRelease, step: Steps): Pro
       await withLock(layout.lock, async () => {
         const edits = await readEdits(layout)
         const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
-        await overlays.complete(base, sourceIn(tree, manifest.files))
+        await completeFrom(overlays, base, sourceIn(tree, manifest.files))
         await writeEdits(layout, { ...edits, overlays: overlays.all(), followed: undefined })
       })
     })

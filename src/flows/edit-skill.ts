@@ -18,10 +18,12 @@ import { withLock } from '../disk/lock.ts'
 import { removeTree } from '../disk/remove-tree.ts'
 import { readContent } from '../edits/content.ts'
 import { releaseOf } from '../edits/edited-release.ts'
+import { followRelease } from '../edits/follow-release.ts'
 import { type Outcome, Overlays } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { entriesAt, inUnit, type Source, sourceIn } from '../edits/source.ts'
+import { takeEdit } from '../edits/take-edit.ts'
 import { overlaysFor } from '../edits/view-name.ts'
 import { editingHere, WORKCOPY_RECORD } from '../edits/workcopy-names.ts'
 import { writeSource } from '../edits/write-source.ts'
@@ -159,7 +161,7 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
       const files = join(directory, FILES)
       const after = sourceIn(files, entriesAt(join(files, unit), unit, before))
       insistOnUnit(after, unit, before)
-      await overlays.take({
+      await takeEdit(overlays, {
         unit,
         surface,
         base,
@@ -167,7 +169,7 @@ export async function saveEdits(context: MachineContext, chosen: Partial<Chosen>
         after,
       })
       const current = currentRelease(layout)
-      if (current !== undefined) await overlays.follow(current)
+      if (current !== undefined) await followRelease(overlays, current)
       await writeEdits(layout, { ...edits, overlays: overlays.all() })
       await removeTree(directory)
       saved.push({ unit, surface, path, isKnown: true, outcomes: overlays.outcomes })
@@ -197,8 +199,8 @@ export async function saveFrom(
       overlay === undefined ? unitIn(layout, release, unit) : readContent(layout, overlay.content).mine
     const after = givenUnit(directory, unit, before.entries)
     const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
-    await overlays.take({ unit, surface, base: overlay?.base ?? releaseOf(release), before, after })
-    await overlays.follow(release)
+    await takeEdit(overlays, { unit, surface, base: overlay?.base ?? releaseOf(release), before, after })
+    await followRelease(overlays, release)
     await writeEdits(layout, { ...edits, overlays: overlays.all() })
     const { settled } = await settle(layout, config, surfacesOf(config), 'asked', now())
     return {

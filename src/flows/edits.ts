@@ -7,6 +7,7 @@ import { nearMisses } from '../core/near-misses.ts'
 import { formatInstant } from '../core/parse.ts'
 import { withLock } from '../disk/lock.ts'
 import { readContent } from '../edits/content.ts'
+import { settleEdit } from '../edits/follow-release.ts'
 import { type Outcome, Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import type { Placed } from '../edits/source.ts'
@@ -68,7 +69,8 @@ export async function resolveEdit(
   return changeEdit(context, chosen, async (overlays, overlay, release) => {
     if (resolution.by === 'take') await overlays.giveUp(overlay)
     else
-      await overlays.settle(
+      await settleEdit(
+        overlays,
         overlay,
         release,
         resolution.by === 'merged' ? mergedIn(context.layout, resolution.directory, overlay) : undefined,

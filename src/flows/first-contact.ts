@@ -7,6 +7,7 @@ import { Overlays } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { inUnit } from '../edits/source.ts'
+import { takeEdit } from '../edits/take-edit.ts'
 import { releaseTree, type Tree } from '../edits/tree.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
@@ -113,7 +114,7 @@ async function decide(
       const { source: unit } = entry
       const base = releaseOf(tree.release)
       const before = pristine(layout, inUnit(tree.files, unit), [tree.path])
-      await overlays.take({ unit, surface: surface.name, base, before, after: found.mine })
+      await takeEdit(overlays, { unit, surface: surface.name, base, before, after: found.mine })
       const isShown = overlays.find(unit, surface.name) !== undefined
       ;(isShown ? kept : taken).push(place)
     }

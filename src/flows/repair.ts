@@ -8,6 +8,7 @@ import { withLock } from '../disk/lock.ts'
 import type { Repair } from '../doctor/finding.ts'
 import { isSafeToMake } from '../doctor/place.ts'
 import { isRecordLost } from '../edits/content.ts'
+import { followRelease } from '../edits/follow-release.ts'
 import { Overlays } from '../edits/overlays.ts'
 import { rebuildEdits } from '../edits/rebuild.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
@@ -121,7 +122,7 @@ async function repairEdits({ layout, now }: MachineContext): Promise<void> {
     const isLost = isRecordLost(layout) || (await isDamaged(() => readEdits(layout)))
     const edits = isLost ? await rebuildEdits(layout, release, pointers) : await readEdits(layout)
     const overlays = new Overlays(layout, edits, parsePolicies(config.raw), now())
-    await overlays.follow(release)
+    await followRelease(overlays, release)
     await writeEdits(layout, { ...edits, overlays: overlays.all(), followed: release.manifest })
   })
   await showAgain({ layout, now })

@@ -11,10 +11,11 @@ import type { Surface } from '../core/surface.ts'
 import { isIntact, isRecordLost, minePath } from '../edits/content.ts'
 import { digestOf, type EditedUnit, editedUnits } from '../edits/edited.ts'
 import { releaseOf } from '../edits/edited-release.ts'
-import type { Edit, Outcome } from '../edits/overlays.ts'
+import type { Outcome } from '../edits/overlays.ts'
 import { pristine } from '../edits/pristine.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { type Source, sourceIn } from '../edits/source.ts'
+import type { Edit } from '../edits/take-edit.ts'
 import { readTree, type Tree, treePath } from '../edits/tree.ts'
 import { isView, releaseIn } from '../edits/tree-name.ts'
 import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
@@ -221,17 +222,21 @@ export async function takeEdits(
     before.overlays.length > 0 &&
     (before.followed !== current.manifest || (where.also ?? []).length > 0)
   if (edits.length === 0 && !isBehind) return { outcomes: untaken, spoiled }
-  const { Overlays } = await import('../edits/overlays.ts')
+  const [{ Overlays }, { takeEdit }, { followRelease }] = await Promise.all([
+    import('../edits/overlays.ts'),
+    import('../edits/take-edit.ts'),
+    import('../edits/follow-release.ts'),
+  ])
   const overlays = new Overlays(layout, before, parsePolicies(config.raw), now)
   // Of a tree that is gone nothing can be found again.
   const taken = new Map(
     [...before.taken].filter(([where]) => isEntries(where) || existsSync(treePath(layout, where))),
   )
   for (const { where, digest, edit } of edits) {
-    await overlays.take(edit)
+    await takeEdit(overlays, edit)
     taken.set(where, new Map([...(taken.get(where) ?? []), [edit.unit, digest]]))
   }
-  if (current !== undefined) await overlays.follow(current)
+  if (current !== undefined) await followRelease(overlays, current)
   await writeEdits(layout, { overlays: overlays.all(), followed: current?.manifest, taken })
   return { outcomes: [...overlays.outcomes, ...untaken], spoiled }
 }
