@@ -47,8 +47,13 @@ const GROUPS = [
   ],
 ].map(([name, test]) => ({ name, test }))
 
+const SPLITTING = { groups: GROUPS, includeDependenciesRecursively: false }
+
+/** What sessions need is one file, with all that it needs itself: opening another takes as long as reading ten kilobytes. */
+const HOOK_GROUPS = [{ name: 'session', test: /cli\/hook\.ts|src\/flows\/settle\.ts/ }]
+
 /** Each entry has its own directory and chunks: shared ones would be many, and each is a file to open. */
-function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
+function bundle(directory, entry, format, plugins = [], splitting = SPLITTING) {
   const extension = format === 'cjs' ? 'cjs' : 'js'
   return {
     input: entry,
@@ -65,10 +70,10 @@ function bundle(directory, entry, format, plugins = [], groups = GROUPS) {
       chunkFileNames: `[name]-[hash].${extension}`,
       cleanDir: true,
       // Asked for by groups that leave the dependencies of their modules where they are.
-      strictExecutionOrder: true,
-      codeSplitting: groups === null || { groups, includeDependenciesRecursively: false },
-      // Smaller files compile faster; names stay, for stack traces.
-      minify: { compress: false, mangle: false, codegen: true },
+      strictExecutionOrder: splitting === SPLITTING,
+      codeSplitting: splitting,
+      // Smaller files compile faster; names stay, for stack traces. The hook never shows any.
+      minify: splitting === SPLITTING ? { compress: false, mangle: false, codegen: true } : true,
     },
     plugins: [LAZY_CHILD_PROCESS, ...plugins],
   }
@@ -92,8 +97,7 @@ await build([
     { name: 'contents', generateBundle: writeContents },
   ]),
   bundle('ci', 'ci/publish.ts', 'cjs'),
-  // No groups: what moves a surface is a chunk of its own, which most sessions do without.
-  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], null),
+  bundle('hook', { main: 'cli/hook.ts' }, 'cjs', [], { groups: HOOK_GROUPS }),
   bundle('src', 'src/index.ts', 'esm'),
 ])
 

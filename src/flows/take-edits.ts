@@ -20,9 +20,10 @@ import { readTree, type Tree, treePath } from '../edits/tree.ts'
 import { isView, releaseIn } from '../edits/tree-name.ts'
 import { isViewOf, overlaysFor, viewName } from '../edits/view-name.ts'
 import type { MachineConfig } from '../home/config.ts'
+import { isUntouched } from '../home/drift.ts'
 import type { Layout } from '../home/layout.ts'
 import { Originals } from '../home/originals.ts'
-import { currentDirectory, currentRelease } from '../home/releases.ts'
+import { currentDirectory, currentName, currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { type EditedEntry, editedEntries } from '../surfaces/edited-entries.ts'
 import { readLedger } from '../surfaces/ledger.ts'
@@ -95,6 +96,7 @@ export async function findEdits(
   const unreadable: UnreadableUnit[] = []
   const originals = new Originals(layout)
   for (const name of names) {
+    if (!full && isAsInstalled(layout, name)) continue
     const tree = readTree(layout, name)
     if (tree === undefined) continue
     for (const unit of editedUnits(layout, tree, { full })) {
@@ -112,7 +114,7 @@ export async function findEdits(
     }
   }
   for (const [name, until] of only === undefined ? await leftTrees(layout, surfaces) : []) {
-    const tree = names.has(name) ? undefined : readTree(layout, name)
+    const tree = names.has(name) || isAsInstalled(layout, name) ? undefined : readTree(layout, name)
     for (const unit of tree === undefined ? [] : editedUnits(layout, tree, { full })) {
       if (tree === undefined || unit.problem !== undefined || !isWrittenSince(unit, until)) continue
       found.push({ where: name, digest: unit.digest, edit: editIn(layout, tree, unit, originals) })
@@ -136,6 +138,11 @@ export async function findEdits(
     spoiled,
     unreadable,
   }
+}
+
+/** Most releases are, and then nobody has to know what is in them. */
+function isAsInstalled(layout: Layout, name: string): boolean {
+  return !isView(name) && isUntouched(layout, name)
 }
 
 /** Whether an overlay was damaged when this view was made, and has come back since. */
@@ -216,7 +223,7 @@ export async function takeEdits(
   const untaken = unreadable.map(
     ({ unit, problem }): Outcome => ({ unit, became: 'unreadable', paths: [problem.subject ?? unit] }),
   )
-  const current = currentRelease(layout)
+  const current = edits.length + before.overlays.length === 0 ? undefined : currentRelease(layout)
   const isBehind =
     current !== undefined &&
     before.overlays.length > 0 &&
@@ -243,8 +250,8 @@ export async function takeEdits(
 
 /** The record; made anew when somebody has removed it and overlays are there: they were shown a moment ago. */
 async function foundEdits(layout: Layout, config: MachineConfig): Promise<Edits> {
-  const current = currentRelease(layout)
-  if (current === undefined || !isRecordLost(layout)) return readEdits(layout)
+  const current = isRecordLost(layout) ? currentRelease(layout) : undefined
+  if (current === undefined) return readEdits(layout)
   const { rebuildEdits } = await import('../edits/rebuild.ts')
   return rebuildEdits(
     layout,
@@ -257,8 +264,7 @@ async function foundEdits(layout: Layout, config: MachineConfig): Promise<Edits>
 export async function areEditsDue(layout: Layout, config: MachineConfig): Promise<boolean> {
   if (isRecordLost(layout)) return true
   const known = await readEdits(layout)
-  const current = currentRelease(layout)
-  if (known.overlays.length > 0 && known.followed !== current?.manifest) return true
+  if (known.overlays.length > 0 && known.followed !== currentName(layout)?.manifest) return true
   const { edits, spoiled, unreadable } = await findEdits(layout, config, known)
   return edits.length > 0 || spoiled.size > 0 || unreadable.length > 0
 }

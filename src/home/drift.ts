@@ -58,6 +58,23 @@ export function driftIn(root: string, files: readonly Entry[], record: StatRecor
   return onDiskNow(root, () => compareWithManifest(files, root, record, part))
 }
 
+/**
+ * Whether everything in a release has the stamp that it was installed with, and there is nothing besides. Says so without
+ * reading the manifest; false when anybody has to look.
+ */
+export function isUntouched(layout: Layout, directory: string): boolean {
+  const root = join(layout.releases, directory)
+  const record = readRecord(layout, directory)
+  try {
+    for (const [path, stamp] of record) if (stampOf(`${root}/${path}`) !== stamp) return false
+    for (const path of walk(root)) if (!record.has(path) && !isScratch(path)) return false
+    return record.size > 0
+  } catch (error) {
+    if (isDenied(error)) return false
+    throw systemError(error, root)
+  }
+}
+
 function compareWithManifest(files: readonly Entry[], root: string, record: StatRecord, part = ''): Drift[] {
   const drift: Drift[] = []
   for (const entry of files) {

@@ -1,6 +1,6 @@
 /**
- * `manifests/<directory>.stat`: size, times and inode of every file at the moment it was installed. A file whose
- * record still fits has not been touched; any other is hashed. One line each: `<size> <mtime> <ctime> <inode> <path>`.
+ * `manifests/<directory>.stat`: size, times and inode of every file and link at the moment it was installed. What has that
+ * stamp still has not been touched; any other is read. One line each: `<size> <mtime> <ctime> <inode> <path>`.
  */
 import { lstatSync, readFileSync } from 'node:fs'
 import type { Entry } from '../core/manifest.ts'
@@ -24,16 +24,15 @@ export function stampOf(path: string): string | undefined {
   }
 }
 
-/** @param known stamps that are true already: moving a tree changes none of them */
+/** @param known stamps of files that are true already: moving a tree changes none of them */
 export function recordStats(
   directory: string,
   files: readonly Entry[],
   known: StatRecord = new Map(),
 ): string {
-  return files
-    .filter((entry) => entry.mode !== 'link')
-    .map(({ path }) => `${known.get(path) ?? stampOf(`${directory}/${path}`)} ${path}\n`)
-    .join('')
+  const stamp = ({ path, mode }: Entry): string | undefined =>
+    (mode === 'link' ? undefined : known.get(path)) ?? stampOf(`${directory}/${path}`)
+  return files.map((entry) => `${stamp(entry)} ${entry.path}\n`).join('')
 }
 
 export function parseStats(text: string): StatRecord {

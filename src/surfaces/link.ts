@@ -21,7 +21,7 @@ export function targetOf(path: string): string | undefined {
  * was moved; a home that was copied needs it still.
  */
 export function isOurLink({ surfaces }: Layout, path: string, target = ''): boolean {
-  return targetOf(path) === target && (target.startsWith(join(surfaces, '/')) || !existsSync(target))
+  return targetOf(path) === target && (target.startsWith(`${surfaces}/`) || !existsSync(target))
 }
 
 /** @returns false when something is there already */

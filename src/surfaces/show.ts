@@ -4,7 +4,7 @@
  * killed is finished by doing it again. The caller holds the lock.
  */
 import { rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { formatInstant } from '../core/parse.ts'
 import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath, syncDirectoryNow } from '../disk/atomic-file.ts'
@@ -78,6 +78,8 @@ class Work {
   private readonly tree: Tree | undefined
   private readonly now: number
   private readonly yielded: ReadonlySet<string>
+  /** Absolute path of what entries lead to. */
+  private readonly pointer: string
   private readonly wanted: ReadonlyMap<string, SurfaceEntry>
   private readonly own: OwnEntries
   private readonly former: readonly Former[]
@@ -107,6 +109,7 @@ class Work {
     this.tree = tree
     this.now = now
     this.yielded = yielded
+    this.pointer = pointerPath(layout, surface.name)
     this.wanted = tree === undefined ? new Map() : entriesIn(tree, surface.folders, takes)
     this.own = new OwnEntries(layout, surface.root, before, this.wanted, tree?.name)
     const pointer = pointerOf(layout, surface.name)
@@ -160,7 +163,7 @@ class Work {
   }
 
   private pathOf(place: string): string {
-    return join(this.surface.root, place)
+    return `${this.surface.root}/${place}`
   }
 
   private async makeCopies(): Promise<ReadonlyMap<string, Copy>> {
@@ -214,7 +217,7 @@ class Work {
 
   private linkTo(place: string): OwnEntry & { readonly target: string } {
     const { kind = 'directory', digest = '', source = place } = this.wanted.get(place) ?? {}
-    const target = join(pointerPath(this.layout, this.surface.name), source)
+    const target = `${this.pointer}/${source}`
     return { by: 'link', kind, digest, target }
   }
 

@@ -17,7 +17,7 @@ import {
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findDrift, keepEdits } from '../../src/home/drift.ts'
+import { findDrift, isUntouched, keepEdits } from '../../src/home/drift.ts'
 import { statPath } from '../../src/home/layout.ts'
 import type { Installed } from '../../src/home/releases.ts'
 import { createTestHome, type TestHome } from './home-fixture.ts'
@@ -182,10 +182,21 @@ describe('drift', () => {
     expect(drift(true)).toEqual(expected)
   })
 
+  test.each(EDITS.filter(([, , found]) => found.length > 0))(
+    'is never overlooked by its stamps: %s',
+    (_, edit) => {
+      expect(isUntouched(home.layout, release.directory)).toBe(true)
+      edit()
+      expect(isUntouched(home.layout, release.directory)).toBe(false)
+    },
+  )
+
   test('is found by hashing when the stat record is lost or torn', () => {
+    const whole = readFileSync(statPath(home.layout, release.directory), 'utf8')
     save('README.md', 'HELLO')
-    for (const content of ['', '5 1 1', 'x\n\n \u0000']) {
+    for (const content of ['', '5 1 1', 'x\n\n \u0000', whole.slice(whole.indexOf('\n') + 1)]) {
       writeFileSync(statPath(home.layout, release.directory), content)
+      expect(isUntouched(home.layout, release.directory)).toBe(false)
       expect(drift()).toEqual([{ path: 'README.md', kind: 'modified' }])
     }
     rmSync(statPath(home.layout, release.directory))

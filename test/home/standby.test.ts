@@ -81,7 +81,12 @@ test('it is taken as it was made, file by file, once', async () => {
   const made = inodes(join(home.layout.standby, 'tree'))
   await inStaging(home.layout, async (area) => {
     const record = await takeStandby(home.layout, release, area)
-    expect([...(record?.keys() ?? [])].sort()).toEqual(['README.md', 'skills/a/SKILL.md', 'skills/a/run.sh'])
+    expect([...(record?.keys() ?? [])].sort()).toEqual([
+      'README.md',
+      'skills/a/SKILL.md',
+      'skills/a/run.sh',
+      'skills/latest',
+    ])
     expect(inodes(area.tree)).toEqual(made)
     expect((await readdir(area.directory)).sort()).toEqual(['owner.json', 'tree'])
     expect(await hasStandby(home.layout, release)).toBe(false)
