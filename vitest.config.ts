@@ -30,7 +30,8 @@ process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
 
 export default defineConfig({
   test: {
-    env: { TMPDIR: directory, SKILLSCTL_TEST_SHARED: shared },
+    // Node parses more certificates at every start, which takes longer than starting; nothing here goes out into the world.
+    env: { TMPDIR: directory, SKILLSCTL_TEST_SHARED: shared, NODE_EXTRA_CA_CERTS: '' },
     include: ['test/**/*.test.ts'],
     // Two more than the two cores of CI: many tests wait for processes, disks and locks.
     maxWorkers: 4,
