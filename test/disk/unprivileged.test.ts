@@ -1,21 +1,20 @@
 import { expect, test } from 'vitest'
 import { canDropPrivileges, runTestsUnprivileged } from '../support/unprivileged.ts'
 
-/** Whoever writes, moves and removes. The other tests of these rooms only compute, or are many of one kind. */
+/** What cannot be tried as root, and whoever writes, moves and removes. */
 const PATHS = [
-  'test/disk',
+  'test/disk/permissions',
+  'test/disk/atomic-file',
   'test/home/activation',
-  'test/home/drift',
-  'test/home/staging',
   'test/home/tidy',
+  'test/store/file',
   'test/surfaces/show',
   'test/surfaces/closed',
-  'test/archive/pack',
   'test/doctor/closed',
 ]
 
 test.runIf(canDropPrivileges())(
-  'the tests of disk, home and surfaces pass for a user that is not root, too',
+  'the tests of disk, home, store and surfaces pass for a user that is not root, too',
   async () => {
     const { code, output } = await runTestsUnprivileged(PATHS)
     expect(code, output).toBe(0)

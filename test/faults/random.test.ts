@@ -15,7 +15,7 @@ vi.mock('../../src/disk/process-identity.ts', async (original) => {
   return mortal(await original())
 })
 
-const RUNS = runs(4)
+const RUNS = runs(3)
 
 test(`${RUNS} runs from seed ${SEED} on keep every promise, whatever store, disk and clock do`, async () => {
   hurry()

@@ -19,7 +19,7 @@ export async function writeKeys(directory: string, names = Object.keys(FILES)): 
   for (const name of names) await writeFile(join(directory, name), FILES[name] ?? '', { mode: 0o600 })
 }
 
-function cheaplySealed(seed: Uint8Array): string {
+export function cheaplySealed(seed: Uint8Array): string {
   const [salt, nonce] = [Buffer.alloc(32, 1), Buffer.alloc(nacl.secretbox.nonceLength, 2)]
   const secret = scryptSync(PASSPHRASE, salt, nacl.secretbox.keyLength, { N: 2, r: 8, p: 1 })
   return JSON.stringify({
