@@ -23,10 +23,15 @@ const GROUPS = [
   ],
   ['diff', /src\/home\/(?:originals|edited-tree)\.ts|src\/flows\/(?:diff|release-sources)\.ts/],
   [
+    'switch',
+    /src\/home\/(?:staging|place|activation|tidy|exact-tree|standby|log)\.ts|src\/disk\/(?:remove-tree|replace-file|mount|copy-whole)\.ts|src\/core\/catchup\.ts/,
+  ],
+  ['rules', /src\/core\/(?:scan-rules|skill-rules|proposal|retention|origin)\.ts/],
+  [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
-  ['start', /src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
+  ['start', /cli\/command-word\.ts|src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
   ['ask', /src\/store\/(?:early|http-request)\.ts/],
   ['command', /cli\/(?:run-|(?:[a-z]+-)?program|define|announce|usage)|node_modules\/commander\//],
   [

@@ -9,6 +9,9 @@ import { type Globals, Output, type Result } from './output.ts'
 /** Flags arrive as commander parsed them; each command declares the ones that it reads. */
 type Action<F> = (cli: Cli, args: readonly string[], flags: F) => Promise<Result>
 
+/** Ways to declare commands, by name. @param whole gives the program with all commands */
+export type Commands = Readonly<Record<string, (program: Command, whole: () => Command) => void>>
+
 export function globalsOf(program: Command): Globals {
   const {
     json = false,

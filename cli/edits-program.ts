@@ -4,8 +4,9 @@ import { define, examples } from './define.ts'
 
 const SURFACE = ['--surface <name>', 'of this surface alone (default: of all)'] as const
 
-export function editsCommands(program: Command): void {
-  const load = () => import('./commands/edits.ts')
+const load = () => import('./commands/edits.ts')
+
+export function editCommand(program: Command): void {
   define(program, 'edit <skill>', 'change a skill on purpose', async () => (await load()).edit)
     .option(...SURFACE)
     .option('--print', 'only print where the copy is')
@@ -16,6 +17,9 @@ Makes a writable copy, which no agent reads, and opens it in $VISUAL or $EDITOR.
 Nothing is active before: skillsctl edits save
 ${examples('skillsctl edit quarterback', 'cd "$(skillsctl edit quarterback --print)"')}`,
     )
+}
+
+export function editsCommands(program: Command): void {
   const edits = program
     .command('edits')
     .description('what was edited here, and what becomes of it')

@@ -2,13 +2,14 @@
 import type { Command } from 'commander'
 import { define, examples } from './define.ts'
 
+const load = () => import('./commands/kept.ts')
+
 export function keptCommands(program: Command): void {
   const kept = program
     .command('kept')
     .description('what was set aside here, and getting it back')
     .helpCommand(false)
     .addHelpText('after', examples('skillsctl kept', 'skillsctl kept restore --help'))
-  const load = () => import('./commands/kept.ts')
   define(kept, 'list', 'what there is and why, newest first', async () => (await load()).listAll, {
     isDefault: true,
   }).addHelpText('after', examples('skillsctl kept', 'skillsctl kept list --json'))
@@ -30,6 +31,9 @@ export function keptCommands(program: Command): void {
         'skillsctl kept restore 2026.11.20-3f2a9c1-1b2c3d4e --to ~/edits',
       ),
     )
+}
+
+export function leaveCommand(program: Command): void {
   define(
     program,
     'leave',

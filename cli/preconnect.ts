@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { defaultHome } from '../src/home/default-home.ts'
 import { POINTER } from '../src/store/store.ts'
 import { warmUp } from '../src/store/warm.ts'
+import { commandOf } from './command-word.ts'
 
 /** An archive comes in four parts. */
 const FIRST_CONNECTIONS = 3
@@ -31,11 +32,6 @@ export async function preconnect(args: readonly string[]): Promise<void> {
   } catch {
     // Not joined yet, or not readable: the command says so.
   }
-}
-
-/** The first word that is neither a flag nor the value of one that comes before commands. */
-function commandOf(args: readonly string[]): string | undefined {
-  return args.find((arg, index) => !arg.startsWith('-') && args[index - 1] !== '--home')
 }
 
 /** Fields of a file in the home; none when it is not there. */

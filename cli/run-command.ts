@@ -1,5 +1,6 @@
 /** One command line, from its words to its exit code. */
 import { CommanderError } from 'commander'
+import { commandOf } from './command-word.ts'
 import { globalsOf } from './define.ts'
 import { EXIT, exitOf } from './exit.ts'
 import { asFailure } from './failure.ts'
@@ -10,7 +11,7 @@ import { usageError } from './usage.ts'
 import { version } from './version.ts'
 
 export async function runCommand(args: readonly string[]): Promise<number> {
-  const program = buildProgram(version(), args[0])
+  const program = buildProgram(version(), commandOf(args))
   try {
     await program.parseAsync(separateCommand(program, args), { from: 'user' })
     return Number(process.exitCode ?? EXIT.done)

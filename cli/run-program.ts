@@ -4,7 +4,7 @@ import { define, examples, parseAge } from './define.ts'
 
 const RUN = 'run'
 
-export function runCommands(program: Command): void {
+export function runCommand(program: Command): void {
   define(
     program,
     `${RUN} <command...>`,
@@ -29,6 +29,9 @@ export function runCommands(program: Command): void {
         '*/5 * * * * skillsctl run --quiet --timeout 10s -- agent -p "go on"',
       ),
     )
+}
+
+export function afterSwitchCommand(program: Command): void {
   define(
     program,
     'after-switch',

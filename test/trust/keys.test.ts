@@ -101,7 +101,9 @@ test('a sealed key opens with no other passphrase, and tells a wrong one from da
   await expect(open({ box: '§' })).rejects.toMatchObject({ code: 'corrupt' })
   await expect(open({ kdf: { ...fields.kdf, N: 2 ** 30 } })).rejects.toMatchObject({ code: 'corrupt' })
   await expect(open({ kdf: { ...fields.kdf, N: 131_073 } })).rejects.toMatchObject({ code: 'corrupt' })
-  await expect(open({ kdf: { ...fields.kdf, N: 131_072, r: 32, p: 16 } })).rejects.toMatchObject({ code: 'corrupt' })
+  await expect(open({ kdf: { ...fields.kdf, N: 131_072, r: 32, p: 16 } })).rejects.toMatchObject({
+    code: 'corrupt',
+  })
   await expect(open({ format: { toString: 1 } })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(open({ format: 'skillsctl-sealed-key/9' })).rejects.toMatchObject({ code: 'unsupported' })
   await expect(openSealed(text.slice(0, 100), CHEAP_PASSPHRASE, 'root')).rejects.toMatchObject({
