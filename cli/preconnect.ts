@@ -9,8 +9,8 @@ import { POINTER } from '../src/store/store.ts'
 import { warmUp } from '../src/store/warm.ts'
 import { commandOf } from './command-word.ts'
 
-/** An archive comes in four parts. */
-const FIRST_CONNECTIONS = 3
+/** An archive comes in four parts, and for two questions there are connections already. */
+const FIRST_CONNECTIONS = 2
 
 export async function preconnect(args: readonly string[]): Promise<void> {
   const command = commandOf(args)
@@ -20,15 +20,18 @@ export async function preconnect(args: readonly string[]): Promise<void> {
   if (args.includes('--alone')) return
   try {
     const known = read(args, 'config.json').store
-    const store = known ?? (command === 'join' ? joining(args) : undefined)
+    const token = known === undefined && command === 'join' ? joining(args) : undefined
+    const store = known ?? token?.store
     if (typeof store !== 'string' || !/^https?:/.test(store)) return
     // Connecting takes a round trip, in which the rest of what asking needs is loaded.
-    warmUp(store)
+    warmUp(store, token === undefined ? 1 : 2)
     const { askEarly } = await import('../src/store/early.ts')
     const etag = known === undefined ? undefined : read(args, 'state.json').probe?.etag
     // Who finds something new asks for two things at once. But over TLS, connecting costs more than asking.
     const connections = known === undefined ? FIRST_CONNECTIONS : store.startsWith('http:') ? 1 : 0
-    askEarly(store, POINTER, typeof etag === 'string' && etag !== '' ? etag : undefined, connections)
+    const pointer = { key: POINTER, tag: typeof etag === 'string' && etag !== '' ? etag : undefined }
+    const root = token === undefined ? [] : [{ key: `metadata/${token.root}.root.json` }]
+    askEarly(store, [pointer, ...root], connections)
   } catch {
     // Not joined yet, or not readable: the command says so.
   }
@@ -43,11 +46,16 @@ function read(args: readonly string[], name: string) {
   }
 }
 
-/** The store that a machine is about to join: a URL, or in a token, which is read properly by whoever trusts it. */
-function joining(args: readonly string[]): unknown {
+/** What a machine is about to join: the store, and the version of the root. Whoever trusts them reads them properly. */
+function joining(args: readonly string[]): { store: unknown; root: number } {
   const where = args[args.indexOf('join') + 1] ?? ''
   const [, token] = /^skillsctl-join-1\.(.+)$/.exec(where) ?? []
-  return token === undefined ? where : JSON.parse(Buffer.from(token, 'base64url').toString('utf8')).store
+  if (token !== undefined) {
+    const { store, root } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'))
+    return { store, root: Number(root.version ?? 1) }
+  }
+  const [version] = args.flatMap((arg) => /^(?:--root=)?(\d+):sha256:/.exec(arg)?.[1] ?? [])
+  return { store: where, root: Number(version ?? 1) }
 }
 
 /** @throws TypeError when there is none after the flag */

@@ -1,4 +1,4 @@
-/** A question that is sent before the code that wants the answer is loaded: both take their time together. */
+/** Questions that are sent before the code that wants the answers is loaded: all of it takes its time together. */
 import type http from 'node:http'
 import { conditional, newAgent, type Sent, send } from './http-request.ts'
 import type { Etag } from './store.ts'
@@ -6,43 +6,69 @@ import { warmUp } from './warm.ts'
 
 export interface Question {
   readonly key: string
-  readonly tag: Etag | undefined
-  /** Its connections are good for more. */
-  readonly agent: http.Agent
-  /** From now on the process waits for the answer. */
-  take(): Sent
+  readonly tag?: Etag | undefined
 }
 
-const asked = new Map<string, Question>()
+/** What was asked of a web server. */
+export interface Early {
+  /** Its connections are good for more. */
+  readonly agent: http.Agent
+  /** What was sent for this very question, once: from now on the process waits for the answer. */
+  take(question: Question): Sent | undefined
+  /** Nobody wants what is left. */
+  end(): void
+}
+
+const asked = new Map<string, Early>()
 
 /**
- * Asks a web server for one object.
- * @param connections that are opened beside it, because more will be asked
+ * Asks a web server for some objects at once.
+ * @param connections that are opened beside, because more will be asked
  * @throws TypeError for what is no address, or cannot be sent
  */
-export function askEarly(address: string, key: string, tag: Etag | undefined, connections: number): void {
+export function askEarly(address: string, questions: readonly Question[], connections: number): void {
   const base = new URL(address)
   const agent = newAgent(base)
-  const sent = send(base, key, agent, conditional(tag))
-  let isTaken = false
-  const { request, answer } = sent
-  // Nobody may want it: whoever takes it hears of what went wrong.
-  answer.catch(() => {})
-  request.on('socket', (socket) => {
-    if (!isTaken) socket.unref()
+  const left = new Map(
+    questions.map(({ key, tag }) => [key, { tag, ...unawaited(send(base, key, agent, conditional(tag))) }]),
+  )
+  const [first] = left.values()
+  first?.sent.request.on('socket', (socket) => {
     socket.once('connect', () => warmUp(address, connections))
   })
-  const take = (): Sent => {
-    isTaken = true
+  const end = (): void => {
+    for (const { sent } of left.values()) sent.request.destroy()
+    left.clear()
+  }
+  const take = ({ key, tag }: Question): Sent | undefined => {
+    const found = left.get(key)
+    left.delete(key)
+    if (found === undefined || found.tag === tag) return found?.wait()
+    found.sent.request.destroy()
+    return undefined
+  }
+  asked.set(base.href, { agent, take, end })
+}
+
+/** Nobody may want the answer: until somebody does, nobody hears of what goes wrong, and no process waits for it. */
+function unawaited(sent: Sent): { readonly sent: Sent; wait(): Sent } {
+  const { request, answer } = sent
+  let isWanted = false
+  answer.catch(() => {})
+  request.on('socket', (socket) => {
+    if (!isWanted) socket.unref()
+  })
+  const wait = (): Sent => {
+    isWanted = true
     request.socket?.ref()
     return sent
   }
-  asked.set(base.href, { key, tag, agent, take })
+  return { sent, wait }
 }
 
-/** What was asked of this store, once. */
-export function takeEarly({ href }: URL): Question | undefined {
-  const question = asked.get(href)
+/** What was asked of this store, for the first who opens it. */
+export function takeEarly({ href }: URL): Early | undefined {
+  const early = asked.get(href)
   asked.delete(href)
-  return question
+  return early
 }

@@ -1,12 +1,12 @@
 /** A read-only store behind HTTP(S): a public bucket, a CDN, a web server. */
 import type http from 'node:http'
 import { SkillsctlError } from '../core/errors.ts'
-import { type Question, takeEarly } from './early.ts'
+import { type Early, takeEarly } from './early.ts'
 import { conditional, networkError, newAgent, publicAddress, type Sent, send } from './http-request.ts'
 import { capped, readAll, tooLong, tooShort } from './limits.ts'
 import { joined, type Part, partsOf } from './parts.ts'
 import { ANSWER_MS, patient, within } from './patience.ts'
-import type { Etag, GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
+import type { GetAnswer, GetOptions, ReadableStore, StreamAnswer, StreamOptions } from './store.ts'
 import { coolDown, warmUp } from './warm.ts'
 
 const QUIET_MS = 2_000
@@ -31,8 +31,8 @@ class HttpStore implements ReadableStore {
   private asksForMore = false
   /** Milliseconds, as far as we know. */
   private roundTrip = Number.POSITIVE_INFINITY
-  /** Sent already; its answer is for the first request, if that is the same. */
-  private early: Question | undefined
+  /** Sent already. */
+  private readonly early: Early | undefined
 
   constructor(base: URL) {
     this.base = base
@@ -42,7 +42,11 @@ class HttpStore implements ReadableStore {
   }
 
   async get(key: string, { maxBytes, ifNoneMatch }: GetOptions): Promise<GetAnswer> {
-    const response = await this.answer(key, this.takeEarly(key, ifNoneMatch), conditional(ifNoneMatch))
+    const response = await this.answer(
+      key,
+      this.early?.take({ key, tag: ifNoneMatch }),
+      conditional(ifNoneMatch),
+    )
     // Only an answer to whoever asked: from others it is a fault.
     if (response.statusCode === 304 && ifNoneMatch !== undefined)
       return this.finish(response, { kind: 'unchanged' })
@@ -130,7 +134,7 @@ class HttpStore implements ReadableStore {
 
   close(): void {
     coolDown(this.base.origin)
-    this.early?.take().request.destroy()
+    this.early?.end()
     this.agent.destroy()
   }
 
@@ -200,16 +204,6 @@ class HttpStore implements ReadableStore {
   /** The shortest answer is nearest to what the way alone takes. */
   private learn(ms: number): void {
     this.roundTrip = Math.min(this.roundTrip, ms)
-  }
-
-  /** What was asked early is for the first request only; when that is another one, nobody wants it. */
-  private takeEarly(key: string, tag: Etag | undefined): Sent | undefined {
-    const { early } = this
-    this.early = undefined
-    const sent = early?.take()
-    if (early?.key === key && early.tag === tag) return sent
-    sent?.request.destroy()
-    return undefined
   }
 }
 

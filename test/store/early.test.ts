@@ -35,16 +35,25 @@ const questions = ({ requests }: StaticServer) =>
 
 test('the answer is for the first who asks the same, and nobody else', async () => {
   const server = await serve()
-  askEarly(server.url, 'a', undefined, 1)
+  askEarly(server.url, [{ key: 'a' }], 1)
   const store = open(server.url)
   for (let count = 0; count < 2; count++)
     expect(await store.get('a', ROOM)).toMatchObject({ kind: 'found', body: Buffer.from('a') })
   expect(questions(server)).toEqual(['a -', 'a -'])
 })
 
+test('of several, each is for whoever asks the same, in any order', async () => {
+  const server = await serve()
+  askEarly(server.url, [{ key: 'a', tag: TAG }, { key: 'b' }], 1)
+  const store = open(server.url)
+  expect(await store.get('b', ROOM)).toMatchObject({ kind: 'found', body: Buffer.from('b') })
+  expect(await store.get('a', { ...ROOM, ifNoneMatch: TAG })).toEqual({ kind: 'unchanged' })
+  expect(questions(server).sort()).toEqual([`a ${TAG}`, 'b -'])
+})
+
 test('the answer may be there before anybody asks', async () => {
   const server = await serve()
-  askEarly(server.url, 'a', TAG, 0)
+  askEarly(server.url, [{ key: 'a', tag: TAG }], 0)
   while (server.requests.length === 0) await new Promise(setImmediate)
   await server.idle()
   expect(await open(server.url).get('a', { ...ROOM, ifNoneMatch: TAG })).toEqual({ kind: 'unchanged' })
@@ -58,7 +67,7 @@ test.each([
   ['what is not there', 'none', undefined],
 ])('whoever asks for %s gets an answer of its own', async (_, key, tag) => {
   const server = await serve()
-  askEarly(server.url, 'a', undefined, 1)
+  askEarly(server.url, [{ key: 'a' }], 1)
   const store = open(server.url)
   const own = await store.get(key, { ...ROOM, ifNoneMatch: tag })
   expect(own.kind).toBe(key === 'none' ? 'absent' : tag === TAG ? 'unchanged' : 'found')
@@ -70,13 +79,13 @@ test.each([
 
 test('a tag that was sent is not for whoever has none: it would take "unchanged" for a fault', async () => {
   const server = await serve()
-  askEarly(server.url, 'a', TAG, 1)
+  askEarly(server.url, [{ key: 'a', tag: TAG }], 1)
   expect(await open(server.url).get('a', ROOM)).toMatchObject({ kind: 'found' })
 })
 
 test('another store asks for itself: in another place, with another query, as somebody else', async () => {
   const server = await serve()
-  askEarly(server.url, 'a', undefined, 0)
+  askEarly(server.url, [{ key: 'a' }], 0)
   onTestFinished(() => open(server.url).close())
   const others = [`${server.url}/b`, `${server.url}?token=x`, server.url.replace('//', '//ada:x@')]
   for (const url of others) await open(url).get('a', ROOM)
@@ -87,7 +96,7 @@ test('another store asks for itself: in another place, with another query, as so
 
 test('a second store of the same address asks for itself', async () => {
   const server = await serve()
-  askEarly(server.url, 'a', undefined, 0)
+  askEarly(server.url, [{ key: 'a' }], 0)
   const [one, two] = [open(server.url), open(server.url)]
   await two.get('a', ROOM)
   await one.get('a', ROOM)
@@ -96,7 +105,7 @@ test('a second store of the same address asks for itself', async () => {
 
 test('a store that is closed before anybody asked ends the question, and its connections', async () => {
   const server = await serve(() => new Promise(() => {}))
-  askEarly(server.url, 'a', undefined, 3)
+  askEarly(server.url, [{ key: 'a' }], 3)
   open(server.url).close()
   // Nothing is left to be taken, and whatever reached the server ends there.
   expect(takeEarly(new URL(server.url))).toBeUndefined()
@@ -113,7 +122,7 @@ test.each<[string, StaticFault, object]>([
   ['a body that is cut off', { kind: 'truncated', after: 0 }, { code: 'unreachable' }],
 ])('%s is what it is for any question', async (_, fault, failure) => {
   const server = await serve(() => fault)
-  askEarly(server.url, 'a', undefined, 1)
+  askEarly(server.url, [{ key: 'a' }], 1)
   await expect(open(server.url).get('a', ROOM)).rejects.toMatchObject(failure)
 })
 
@@ -124,7 +133,7 @@ test('a question whose connection broke is asked again', async () => {
     isBroken = false
     return fault
   })
-  askEarly(server.url, 'a', undefined, 1)
+  askEarly(server.url, [{ key: 'a' }], 1)
   const store = await openStore(server.url)
   opened.unshift(store)
   expect(await store.get('a', ROOM)).toMatchObject({ kind: 'found' })
@@ -136,7 +145,7 @@ test('nobody hears of a question that nobody wants, though its server is gone', 
   const { url } = server
   await server.close()
   opened.splice(0)
-  askEarly(url, 'a', undefined, 3)
+  askEarly(url, [{ key: 'a' }], 3)
   await new Promise((resolve) => setImmediate(resolve))
   const store = open(url)
   await expect(store.get('a', ROOM)).rejects.toMatchObject({ code: 'unreachable' })
@@ -160,13 +169,13 @@ test.each([
   ['nothing', ''],
 ])('an answer of %s is unreachable', async (_, text) => {
   const url = await garbage(text)
-  askEarly(url, 'a', undefined, 1)
+  askEarly(url, [{ key: 'a' }], 1)
   await expect(open(url).get('a', ROOM)).rejects.toMatchObject({ code: 'unreachable' })
 })
 
 test('what cannot be sent is told at once, and nothing is kept of it', async () => {
   const server = await serve()
-  expect(() => askEarly(server.url, 'a', 'a\nb', 1)).toThrow(TypeError)
-  expect(() => askEarly('no address', 'a', undefined, 1)).toThrow(TypeError)
+  expect(() => askEarly(server.url, [{ key: 'a', tag: 'a\nb' }], 1)).toThrow(TypeError)
+  expect(() => askEarly('no address', [{ key: 'a' }], 1)).toThrow(TypeError)
   expect(takeEarly(new URL(server.url))).toBeUndefined()
 })
