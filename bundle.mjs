@@ -40,7 +40,7 @@ const GROUPS = [
   ],
   [
     'pull',
-    /src\/flows\/(?:pull|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|parts|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
+    /src\/flows\/(?:pull|pull-report|insist-on-fresh|repair-current|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|parts|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
   ],
   [
     'trust',

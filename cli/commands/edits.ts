@@ -30,7 +30,7 @@ export async function list(cli: Cli, [skill]: Args, { full = false }: { full?: b
 
 /** @throws SkillsctlError `absent` */
 async function only<R extends { edits: readonly { unit: string }[] }>(report: R, skill: string): Promise<R> {
-  const { isNamed } = await import('../../src/flows/edits.ts')
+  const { isNamed } = await import('../../src/core/unit-names.ts')
   const edits = report.edits.filter(({ unit }) => isNamed(unit, skill))
   if (edits.length > 0) return { ...report, edits, local: [], open: [] }
   throw new SkillsctlError('absent', 'nothing of this name was edited here', {

@@ -7,7 +7,8 @@ import { readConfig, writeConfig } from '../home/config.ts'
 import { currentRelease } from '../home/releases.ts'
 import { updateState } from '../home/state.ts'
 import { type MachineContext, openMachine, openReader, withStore } from './machine.ts'
-import { type PullReport, pull } from './pull.ts'
+import { pull } from './pull.ts'
+import type { PullReport } from './pull-report.ts'
 import { endTrialIfOver, insistOnNoTrial } from './trial-over.ts'
 
 /** Asks the person, showing what would change; answers false where nobody can be asked. */

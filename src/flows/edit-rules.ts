@@ -1,16 +1,17 @@
 /** `skillsctl edits policy`: whether edits or the release win here, for a skill, a surface or all. */
 import { type EditPolicy, type PolicyRule, parsePolicies, withRule } from '../core/edit-policy.ts'
 import { SkillsctlError } from '../core/errors.ts'
-import { nearMisses } from '../core/near-misses.ts'
 import { unitsIn } from '../core/unit.ts'
+import { requireUnit } from '../core/unit-names.ts'
 import { withLock } from '../disk/lock.ts'
 import { readEdits } from '../edits/record.ts'
 import { requireConfig, writeConfig } from '../home/config.ts'
 import { createHome } from '../home/layout.ts'
 import { currentRelease } from '../home/releases.ts'
 import { requireSurface } from '../surfaces/definitions.ts'
-import { isNamed } from './edits.ts'
 import type { LocalContext } from './machine.ts'
+
+const NOTHING = { message: 'nothing here has this name', see: 'skillsctl edits policy' }
 
 export interface RuleRequest {
   /** Undefined takes a rule back. */
@@ -42,7 +43,7 @@ export async function setRule(
     if (surface !== undefined && policy !== undefined) requireSurface(config, surface)
     const ruled = rules.flatMap(({ unit }) => unit ?? [])
     const known = policy === undefined ? ruled : [...ruled, ...(await unitsHere(layout))]
-    const unit = skill === undefined ? undefined : requireUnit(known, skill)
+    const unit = skill === undefined ? undefined : requireUnit(known, skill, NOTHING)
     const changed = withRule(rules, { surface, unit }, policy)
     if (policy === undefined && changed.length === rules.length) throw noRule(skill, surface)
     await writeConfig(layout, { ...config, raw: { ...config.raw, edits: changed } })
@@ -54,17 +55,6 @@ async function unitsHere(layout: LocalContext['layout']): Promise<string[]> {
   const files = currentRelease(layout)?.content.files ?? []
   const { overlays } = await readEdits(layout)
   return [...files.map(({ path }) => path).map(unitsIn(files)), ...overlays.map(({ unit }) => unit)]
-}
-
-function requireUnit(units: readonly string[], wanted: string): string {
-  const unit = units.find((one) => one === wanted) ?? units.find((one) => isNamed(one, wanted))
-  if (unit !== undefined) return unit
-  const near = nearMisses(wanted, new Set(units.map((one) => one.slice(one.lastIndexOf('/') + 1))))
-  throw new SkillsctlError('absent', 'nothing here has this name', {
-    subject: wanted,
-    hint:
-      near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what there is: skillsctl edits policy',
-  })
 }
 
 function noRule(skill: string | undefined, surface: string | undefined): SkillsctlError {

@@ -9,9 +9,9 @@ import { parsePolicies } from '../core/edit-policy.ts'
 import { type EditedRelease, type Edits, type Overlay, parseEditedRelease } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { type Entry, type FileEntry, parseEntry } from '../core/manifest.ts'
-import { nearMisses } from '../core/near-misses.ts'
 import { list, object, optional, parseJson, string } from '../core/parse.ts'
 import { unitsIn } from '../core/unit.ts'
+import { isNamed, requireUnit } from '../core/unit-names.ts'
 import { temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
@@ -33,10 +33,12 @@ import { currentRelease, type Installed } from '../home/releases.ts'
 import { requireSurface, surfacesOf } from '../surfaces/definitions.ts'
 import type { Settled } from '../surfaces/settle.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Chosen, isNamed } from './edits.ts'
+import type { Chosen } from './edits.ts'
 import { givenUnit, insistOnUnit } from './given-unit.ts'
 import { type MachineContext, openMachine } from './machine.ts'
 import { settle } from './settle.ts'
+
+const NOTHING = { message: 'the release has nothing of this name', see: 'skillsctl doctor --all' }
 
 /** A copy that a person works on. */
 export interface Workcopy {
@@ -98,11 +100,11 @@ function findUnit(
   surface: string | undefined,
 ): { unit: string; overlay: Overlay | undefined } {
   const shown = overlaysFor(overlays, surface ?? '')
-  const unit = requireUnit(
-    release,
-    shown.map((one) => one.unit),
-    skill,
-  )
+  const { files } = release.content
+  const units = [
+    ...new Set([...files.map(({ path }) => path).map(unitsIn(files)), ...shown.map((one) => one.unit)]),
+  ]
+  const unit = requireUnit(units, skill, NOTHING)
   return { unit, overlay: shown.find((one) => one.unit === unit) }
 }
 
@@ -241,20 +243,6 @@ function slugOf(unit: string, surface: string | undefined): string {
   const isPlain = unit.slice(unit.indexOf('/') + 1) === name.slice(unit.indexOf('/') + 1)
   const exact = isPlain ? name : `${name}-${sha256Hex(unit).slice(0, 8)}`
   return surface === undefined ? exact : `${exact}@${surface}`
-}
-
-/** @throws SkillsctlError `absent` with near misses */
-function requireUnit({ content }: Installed, overlaid: readonly string[], wanted: string): string {
-  const unitOf = unitsIn(content.files)
-  const units = [...new Set([...content.files.map(({ path }) => unitOf(path)), ...overlaid])]
-  const unit = units.find((one) => one === wanted) ?? units.find((one) => isNamed(one, wanted))
-  if (unit !== undefined) return unit
-  const near = nearMisses(wanted, new Set(units.map((one) => one.slice(one.lastIndexOf('/') + 1))))
-  throw new SkillsctlError('absent', 'the release has nothing of this name', {
-    subject: wanted,
-    hint:
-      near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what there is: skillsctl doctor --all',
-  })
 }
 
 function noSurface(): SkillsctlError {

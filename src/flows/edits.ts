@@ -3,8 +3,8 @@ import { parsePolicies } from '../core/edit-policy.ts'
 import type { Edits, Overlay } from '../core/edits.ts'
 import { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
-import { nearMisses } from '../core/near-misses.ts'
 import { formatInstant } from '../core/parse.ts'
+import { hintAt, isNamed } from '../core/unit-names.ts'
 import { withLock } from '../disk/lock.ts'
 import { readContent } from '../edits/content.ts'
 import { settleEdit } from '../edits/follow-release.ts'
@@ -146,20 +146,9 @@ export function requireOverlay({ overlays }: Edits, { skill, surface }: Chosen):
     })
   }
   const units = [...new Set(overlays.map(({ unit }) => unit))]
-  const near = nearMisses(
-    skill,
-    units.map((unit) => unit.slice(unit.lastIndexOf('/') + 1)),
-  )
   throw new SkillsctlError('absent', 'nothing of this name was edited here', {
     subject: skill,
     expected: units.join(', ') || 'nothing was edited',
-    hint: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'see what was: skillsctl edits',
+    hint: hintAt(units, skill, 'skillsctl edits'),
   })
-}
-
-/** `quarterback`, `skills/quarterback`, `plan` for `commands/plan.md`. */
-export function isNamed(unit: string, wanted: string): boolean {
-  const name = wanted.replace(/\/+$/, '')
-  const fits = (path: string): boolean => path === name || path.endsWith(`/${name}`)
-  return fits(unit) || fits(unit.replace(/\.md$/, ''))
 }

@@ -11,7 +11,8 @@ import { readMachineId, withIdentity } from '../home/machine-identity.ts'
 import type { RootPin } from '../trust/root-chain.ts'
 import type { JoinToken } from '../trust/token.ts'
 import type { MachineContext } from './machine.ts'
-import { type PullReport, pull } from './pull.ts'
+import { pull } from './pull.ts'
+import type { PullReport } from './pull-report.ts'
 
 export interface JoinReport {
   readonly machine: string

@@ -1,12 +1,12 @@
 /** Whatever a person has made of the release on this machine: overlays, and edits that no overlay has yet. Reads only. */
 import type { EditedRelease, Overlay } from '../core/edits.ts'
 import { isError, SkillsctlError } from '../core/errors.ts'
+import { isNamed } from '../core/unit-names.ts'
 import { type Content, readIntact } from '../edits/content.ts'
 import { readEdits } from '../edits/record.ts'
 import type { Placed, Source } from '../edits/source.ts'
 import type { MachineConfig } from '../home/config.ts'
 import type { Layout } from '../home/layout.ts'
-import { isNamed } from './edits.ts'
 import { findEdits } from './take-edits.ts'
 
 export interface LocalEdit {

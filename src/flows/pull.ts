@@ -1,19 +1,14 @@
 /** `skillsctl pull`: probe → refresh trust → plan → fetch → verify → unpack → sync → activate → tidy (DESIGN §5). */
 import { existsSync } from 'node:fs'
-import type { Changes } from '../core/changes.ts'
-import { isError, SkillsctlError } from '../core/errors.ts'
+import { isError } from '../core/errors.ts'
 import { type Steps, steps } from '../core/events.ts'
-import { judgeFreshness } from '../core/freshness.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
-import { type Trial, trialInForce } from '../core/trial.ts'
-import { withLock } from '../disk/lock.ts'
-import type { Outcome } from '../edits/overlays.ts'
-import { inSituation, readSituation, type Situation, switchCurrent } from '../home/activation.ts'
+import { inSituation, readSituation, type Situation } from '../home/activation.ts'
 import { readHistory } from '../home/history.ts'
 import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
-import { currentName, type InstalledName, readInstalled } from '../home/releases.ts'
+import { currentName, type InstalledName } from '../home/releases.ts'
 import { inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName } from '../home/state.ts'
 import { shownAddress } from '../store/address.ts'
@@ -26,10 +21,9 @@ import { activate, finishInterrupted } from './activate.ts'
 import { copyMeanwhile } from './base-copy.ts'
 import { fetchCatchup, offeredBy, type Shortcut } from './catch-up.ts'
 import { findTarget, isUpToDate, isWanted, type Target } from './find-target.ts'
-import { followLate, type Late, type Settled } from './follow-surfaces.ts'
-import { lastWords } from './last-words.ts'
+import { followLate, type Late } from './follow-surfaces.ts'
+import { insistOnFresh, withFreshness } from './insist-on-fresh.ts'
 import {
-  freshnessOf,
   learned,
   type Machine,
   type MachineContext,
@@ -41,45 +35,10 @@ import {
   withStore,
 } from './machine.ts'
 import { loadUnpacking, obtain, together } from './obtain.ts'
+import { type PullOptions, type PullReport, reportOf, withLate } from './pull-report.ts'
+import { repairCurrent } from './repair-current.ts'
 import { endTrialIfOver } from './trial-over.ts'
-import { type WaitingEdit, waitingEdits } from './waiting-edits.ts'
-
-export interface PullOptions {
-  /** Only tell whether something is to be done. */
-  readonly check?: boolean
-  /** Plan, and stop before anything is fetched. */
-  readonly dryRun?: boolean
-  /** Fail as `stale` when the repository was last signed longer ago than this. Milliseconds. */
-  readonly requireFresh?: number | undefined
-  /** Noted in the machine's history. */
-  readonly why?: Reason
-}
-
-export interface PullReport {
-  /**
-   * `current`: nothing new. `pinned`: held by a pin. `empty`: nothing was published on this channel yet.
-   * `pending`: something to do, not done because of `check` or `dryRun`. `dropped`: somebody else decided
-   * meanwhile (a rollback, another pull). `failed`: see `problem`; the installed release keeps running.
-   */
-  readonly outcome: 'current' | 'pinned' | 'empty' | 'pending' | 'updated' | 'repaired' | 'dropped' | 'failed'
-  readonly channel: string
-  readonly current: ReleaseName | undefined
-  readonly previous?: ReleaseName | undefined
-  readonly next?: ReleaseName | undefined
-  readonly changes?: Changes | undefined
-  /** Directories with local edits that were set aside. */
-  readonly kept: readonly string[]
-  readonly warnings: readonly string[]
-  /** What became of the surfaces of this machine, as far as anything was to do. */
-  readonly surfaces: readonly Settled[]
-  /** What became of local edits, on a machine that has surfaces. */
-  readonly edits: readonly Outcome[]
-  /** Edits that a newer release cannot be brought to without the person. */
-  readonly waiting: readonly WaitingEdit[]
-  /** A draft that is tried here, and the channel that is followed after it. */
-  readonly trial?: Trial & { readonly after: string }
-  readonly problem?: SkillsctlError
-}
+import { waitingEdits } from './waiting-edits.ts'
 
 /**
  * Brings this machine to what its channel says. Whatever fails, the installed release keeps running.
@@ -94,7 +53,7 @@ async function bringUpToDate(context: MachineContext, options: PullOptions): Pro
   await endTrialIfOver(context)
   const machine = await openMachine(context)
   await createHome(machine.layout)
-  const repaired = await repairFromDisk(machine)
+  const repaired = await repairCurrent(machine)
   try {
     const report = await withStore(machine, async (store) => {
       const updated = await update(machine, store, options, step)
@@ -111,7 +70,11 @@ async function bringUpToDate(context: MachineContext, options: PullOptions): Pro
     const isLooked = report.surfaces.length > 0 || report.outcome === 'pending'
     const late = isLooked ? undefined : await followLate(machine)
     const whole = withLate({ ...report, outcome, kept: [...report.kept, ...kept] }, late)
-    return await finish(machine, withLate(whole, await restore(machine, report.outcome, step)), options)
+    return await withFreshness(
+      machine,
+      withLate(whole, await restore(machine, report.outcome, step)),
+      options,
+    )
   } catch (error) {
     if (!isError(error) || error.code === 'locked') throw error
     await rememberProblem(machine, error)
@@ -135,17 +98,6 @@ async function restore(
   if (!SETTLED.includes(outcome)) return undefined
   const { restoreEdited } = await import('./restore-edited.ts')
   return restoreEdited(machine, step)
-}
-
-function withLate(report: PullReport, late: Late | undefined): PullReport {
-  if (late === undefined) return report
-  const { surfaces, edits, kept } = late
-  return {
-    ...report,
-    surfaces: [...report.surfaces, ...surfaces],
-    edits: lastWords([...report.edits, ...edits]),
-    kept: [...report.kept, ...kept],
-  }
 }
 
 /** Whether the whole machine follows a draft in the place of its channel. */
@@ -280,23 +232,6 @@ async function install(
   return { ...reportOf(machine, outcome), ...done, changes: target.entry.changes }
 }
 
-/**
- * `current` is gone or damaged: point it at what ran last, if that is on disk and untouched.
- * Needs no network, so a machine heals offline.
- */
-async function repairFromDisk(machine: Machine): Promise<boolean> {
-  const { layout } = machine
-  if (currentName(layout) !== undefined) return false
-  return withLock(layout.lock, async () => {
-    if (currentName(layout) !== undefined) return false
-    const ran = (await readHistory(layout)).at(-1)
-    const last = ran && readInstalled(layout, ran.to)
-    if (last === undefined || findIntact(layout, last) === undefined) return false
-    await switchCurrent(layout, last.directory, 'repair', machine.by, machine.now())
-    return true
-  })
-}
-
 /** Nothing was installed, and nothing waits for what an interrupted run had fetched. */
 const SETTLED: readonly PullReport['outcome'][] = ['current', 'pinned', 'empty']
 
@@ -329,61 +264,4 @@ async function pending(machine: Machine, { target, installed, note }: Plan): Pro
     next: { version: target.version, manifest: target.manifest },
     changes: target.entry.changes,
   }
-}
-
-function reportOf(
-  { layout, channel, config, state, now }: Machine,
-  outcome: PullReport['outcome'],
-): PullReport {
-  const installed = currentName(layout)
-  const trial = trialInForce(state.trial, now())
-  return {
-    outcome,
-    channel: channel.name,
-    current: installed && nameOf(installed),
-    kept: [],
-    warnings: [],
-    surfaces: [],
-    edits: [],
-    waiting: [],
-    ...(trial === undefined ? {} : { trial: { ...trial, after: config.channel } }),
-  }
-}
-
-/** Adds what the person should know about freshness. */
-async function finish(
-  machine: Machine,
-  report: PullReport,
-  { requireFresh }: PullOptions,
-): Promise<PullReport> {
-  const now = await openMachine(machine)
-  const { warnings, sinceSigned, expired } = freshnessOf(now)
-  const tooOld = requireFresh !== undefined && (sinceSigned === undefined || sinceSigned > requireFresh)
-  if (!expired && !tooOld) return { ...report, warnings }
-  const problem = notFresh(machine, now.state.signedAt, requireFresh)
-  await rememberProblem(machine, problem)
-  return { ...report, warnings, outcome: 'failed', problem }
-}
-
-/** Before anything is installed. @throws SkillsctlError `stale` */
-function insistOnFresh(machine: Machine, note: Partial<MachineState>, { requireFresh }: PullOptions): void {
-  const { sinceSigned } = judgeFreshness(note, machine.now())
-  if (requireFresh === undefined || (sinceSigned !== undefined && sinceSigned <= requireFresh)) return
-  throw notFresh(machine, note.signedAt, requireFresh)
-}
-
-function notFresh(
-  { config }: Machine,
-  signedAt: string | undefined,
-  requireFresh: number | undefined,
-): SkillsctlError {
-  return new SkillsctlError('stale', 'the repository was not signed recently enough', {
-    subject: shownAddress(config.store),
-    expected:
-      requireFresh === undefined
-        ? 'a signature that has not expired'
-        : 'a younger signature (--require-fresh)',
-    found: signedAt === undefined ? 'no signed time' : `signed at ${signedAt}`,
-    hint: 'whoever publishes runs: skillsctl renew',
-  })
 }
