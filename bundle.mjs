@@ -48,7 +48,7 @@ const GROUPS = [
   ],
   [
     'archive',
-    /node_modules\/(?:tar|minizlib|minipass|yallist|ssri)\/|src\/archive\/(?:unpack|tar-reader|tar-header)\.ts|src\/store\/download\.ts/,
+    /node_modules\/(?:tar|minizlib|minipass|yallist|ssri)\/|src\/archive\/(?:unpack|lay-out|tar-reader|tar-header)\.ts|src\/store\/download\.ts/,
   ],
 ].map(([name, test]) => ({ name, test }))
 

@@ -3,7 +3,7 @@
  * the content it promises. The archive has matched its signed digest before a byte of it comes here.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, createReadStream, fchmodSync, openSync, symlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, createReadStream, fchmodSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { SkillsctlError } from '../core/errors.ts'
 import type { Entry, FileEntry, LinkEntry, Manifest } from '../core/manifest.ts'
@@ -18,12 +18,21 @@ const TRAILER = 64 * 1024
 /** Large, because each piece is a turn of the event loop. Bytes. */
 const PIECE = 256 * 1024
 
+/** An empty file of ours; never what a link leads to. */
+const EXISTING = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW
+
 /**
- * Unpacks into `directory`, which exists and is empty. Files become 444 or 555, directories 755.
+ * Unpacks into `directory`, which exists and holds nothing but what was laid out. Files become 444 or 555, directories 755.
+ * @param laidOut paths of files that are there already, and empty
  * @throws SkillsctlError `corrupt` or `refused` when the archive is not exactly what the manifest says
  */
-export async function unpackArchive(archive: string, manifest: Manifest, directory: string): Promise<void> {
-  const writer = new TreeWriter(manifest, directory)
+export async function unpackArchive(
+  archive: string,
+  manifest: Manifest,
+  directory: string,
+  laidOut: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  const writer = new TreeWriter(manifest, directory, laidOut)
   const reader = new TarReader(writer)
   const source = createReadStream(archive, { highWaterMark: PIECE })
   const gunzip = source
@@ -54,11 +63,13 @@ export async function unpackArchive(archive: string, manifest: Manifest, directo
 class TreeWriter implements Members {
   private readonly expected: Map<string, Entry>
   private readonly tree: NewTree
+  private readonly laidOut: ReadonlySet<string>
   private readonly links: LinkEntry[] = []
   /** The file that is being written. */
   private open: { readonly file: number; readonly entry: FileEntry; readonly hash: Hash } | undefined
 
-  constructor({ files }: Manifest, directory: string) {
+  constructor({ files }: Manifest, directory: string, laidOut: ReadonlySet<string>) {
+    this.laidOut = laidOut
     this.tree = new NewTree(directory)
     this.expected = new Map(files.map((entry) => [entry.path, entry]))
   }
@@ -76,7 +87,7 @@ class TreeWriter implements Members {
     if (type !== 'file') throw wrongKind(path, 'a file')
     if (size !== entry.size)
       throw hostile('corrupt', 'a member has another size than its manifest says', path)
-    const file = openSync(this.tree.place(path), 'wx', 0o600)
+    const file = openSync(this.tree.place(path), this.laidOut.has(path) ? EXISTING : 'wx', 0o600)
     this.open = { file, entry, hash: createHash('sha256') }
   }
 

@@ -46,7 +46,7 @@ export async function syncParts(
 async function syncFileSystem(path: string): Promise<boolean> {
   try {
     // Loaded here: most commands start no other program.
-    const { execFile } = await import('node:child_process')
+    const { execFile } = process.getBuiltinModule('node:child_process')
     await promisify(execFile)('sync', ['-f', path])
     return true
   } catch {

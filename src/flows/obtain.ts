@@ -3,7 +3,7 @@
  * Each step takes what the one before returned; "verified" is a type that only its verifier makes.
  */
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import type { Catchup } from '../archive/catchup.ts'
 import { patchManifest } from '../core/catchup.ts'
 import type { Channel, DigestRef, ReleaseEntry } from '../core/channel.ts'
@@ -22,7 +22,7 @@ import type { StatRecord } from '../home/stat-record.ts'
 import { fetchPromised } from '../store/promised.ts'
 import type { ReadableStore } from '../store/store.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
-import type { BaseCopy } from './base-copy.ts'
+import { type BaseCopy, inTurns } from './base-copy.ts'
 import type { Shortcut } from './catch-up.ts'
 
 declare const verified: unique symbol
@@ -80,10 +80,29 @@ export async function fetchTree(
   step: Steps,
   manifestOf: () => Promise<VerifiedManifest> = () => fetchManifest(store, wanted),
 ): Promise<VerifiedManifest> {
+  const laidOut = new Set<string>()
+  const arrived = new AbortController()
   const [archive, manifest] = await step('fetch', () =>
-    together(fetchArchive(store, wanted, area, step), manifestOf()),
+    together(
+      fetchArchive(store, wanted, area, step).finally(() => arrived.abort()),
+      manifestOf().then((manifest) => layOutMeanwhile(manifest, area, laidOut, arrived.signal)),
+    ),
   )
-  await step('unpack', () => unpack(archive, manifest, area))
+  await step('unpack', () => unpack(archive, manifest, area, laidOut))
+  return manifest
+}
+
+/** What keeps a file from being made here keeps it from being unpacked, too, and is told then. */
+async function layOutMeanwhile(
+  manifest: VerifiedManifest,
+  area: StagingArea,
+  made: Set<string>,
+  signal: AbortSignal,
+): Promise<VerifiedManifest> {
+  const { layOut } = await import('../archive/lay-out.ts')
+  await inTurns(layOut(area.tree, manifest.content, made), signal).catch((error: unknown) => {
+    if (errnoOf(error) === undefined) throw error
+  })
   return manifest
 }
 
@@ -106,8 +125,9 @@ async function readManifest(
   return patchedManifest(layout, shortcut, wanted.entry) ?? fetchManifest(store, wanted)
 }
 
-/** Loads the code that a first install needs. */
+/** Loads the code that a first install needs, once what was asked has gone out. */
 export async function loadUnpacking(): Promise<void> {
+  await setImmediate()
   await Promise.all([import('../store/download.ts'), import('../archive/unpack.ts')])
 }
 
@@ -218,9 +238,10 @@ async function unpack(
   archive: VerifiedArchive,
   manifest: VerifiedManifest,
   area: StagingArea,
+  laidOut: ReadonlySet<string>,
 ): Promise<void> {
   const { unpackArchive } = await import('../archive/unpack.ts')
-  await unpackArchive(archive.path, manifest.content, area.tree)
+  await unpackArchive(archive.path, manifest.content, area.tree, laidOut)
 }
 
 /** Both, or the first failure once both have ended: nobody may still write when the staging area goes. */

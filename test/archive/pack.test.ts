@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CollectedFile } from '../../src/archive/collect.ts'
+import { layOut } from '../../src/archive/lay-out.ts'
 import { packArchive } from '../../src/archive/pack.ts'
 import { unpackArchive } from '../../src/archive/unpack.ts'
 import { buildManifest, type Manifest } from '../../src/core/manifest.ts'
@@ -93,6 +94,53 @@ describe('an archive', () => {
     const directories = Object.values(tree).filter((kind) => kind.endsWith(' directory'))
     expect(new Set(directories)).toEqual(new Set(['755 directory']))
     expect(Object.keys(tree).length - directories.length).toBe(AWKWARD.length)
+  })
+
+  test.each([0, 1, 5, AWKWARD.length])(
+    'fills a tree of which %i files were laid out before',
+    async (count) => {
+      await pack(AWKWARD)
+      const [manifest, archive] = [manifestOf(AWKWARD), join(directory, 'archive.tar.gz')]
+      const [tree, other] = [join(directory, 'tree'), join(directory, 'other')]
+      await mkdir(tree)
+      await mkdir(other)
+      const laidOut = new Set<string>()
+      const laying = layOut(tree, manifest, laidOut)
+      while (laidOut.size < count && laying.next().done !== true);
+      const links = manifest.files.filter(({ mode }) => mode === 'link').length
+      expect(laidOut.size).toBe(Math.min(count, AWKWARD.length - links))
+      // Nothing can be read of it yet.
+      for (const path of laidOut) expect(await readFile(join(tree, path), 'utf8')).toBe('')
+      await unpackArchive(archive, manifest, tree, laidOut)
+      await unpackArchive(archive, manifest, other)
+      expect(await describeTree(tree)).toEqual(await describeTree(other))
+    },
+  )
+
+  test('that lacks a file fails, though that was laid out', async () => {
+    await pack([file('a'), file('b')])
+    const [manifest, tree] = [manifestOf([file('a'), file('b'), file('c')]), join(directory, 'tree')]
+    await mkdir(tree)
+    const laidOut = new Set<string>()
+    for (const _ of layOut(tree, manifest, laidOut));
+    await expect(
+      unpackArchive(join(directory, 'archive.tar.gz'), manifest, tree, laidOut),
+    ).rejects.toMatchObject({
+      code: 'corrupt',
+      subject: 'c',
+    })
+  })
+
+  test('is not written through a link that has taken the place of a file that was laid out', async () => {
+    await pack([file('a')])
+    const [tree, elsewhere] = [join(directory, 'tree'), join(directory, 'elsewhere')]
+    await mkdir(tree)
+    await writeFile(elsewhere, 'mine')
+    await symlink(elsewhere, join(tree, 'a'))
+    await expect(
+      unpackArchive(join(directory, 'archive.tar.gz'), manifestOf([file('a')]), tree, new Set(['a'])),
+    ).rejects.toMatchObject({ code: expect.any(String) })
+    expect(await readFile(elsewhere, 'utf8')).toBe('mine')
   })
 
   test('is the same, byte for byte, each time it is packed', async () => {
