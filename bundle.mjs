@@ -24,9 +24,9 @@ const GROUPS = [
   ['diff', /src\/home\/(?:originals|edited-tree)\.ts|src\/flows\/(?:diff|release-sources)\.ts/],
   [
     'switch',
-    /src\/home\/(?:staging|place|activation|tidy|exact-tree|standby|log)\.ts|src\/disk\/(?:remove-tree|replace-file|mount|copy-whole)\.ts|src\/core\/catchup\.ts/,
+    /src\/home\/(?:staging|place|activation|tidy|exact-tree|standby|log)\.ts|src\/disk\/(?:remove-tree|replace-file|mount|copy-whole)\.ts|src\/core\/(?:catchup|retention)\.ts|src\/flows\/(?:activate|rollback|switch-release|follow-surfaces|trial-over|sweep-here)\.ts/,
   ],
-  ['rules', /src\/core\/(?:scan-rules|skill-rules|proposal|retention|origin)\.ts/],
+  ['rules', /src\/core\/(?:scan-rules|skill-rules|proposal|origin)\.ts/],
   [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
@@ -40,7 +40,7 @@ const GROUPS = [
   ],
   [
     'pull',
-    /src\/flows\/(?:pull|pull-report|insist-on-fresh|repair-current|activate|rollback|switch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|parts|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
+    /src\/flows\/(?:pull|pull-report|insist-on-fresh|repair-current|fetch-release|obtain|base-copy|catch-up|channel-history|find-target|standby)\.ts|src\/trust\/probe\.ts|src\/store\/(?:open|retry|limits|parts|patience|promised|http)\.ts|node_modules\/(?:p-retry|is-network-error)\/|src\/archive\/(?:catchup|delta|copy-tree|patch-tree|new-tree)\.ts/,
   ],
   [
     'trust',

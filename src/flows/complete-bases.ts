@@ -13,11 +13,11 @@ import { Overlays } from '../edits/overlays.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
 import { sourceIn } from '../edits/source.ts'
 import { inStaging } from '../home/staging.ts'
+import { entryOfRelease } from './fetch-release.ts'
 import type { Late } from './follow-surfaces.ts'
 import { followCurrent } from './follow-surfaces.ts'
 import { type Machine, withStore } from './machine.ts'
 import { obtain } from './obtain.ts'
-import { entryOfRelease } from './switch-release.ts'
 
 /** @returns undefined when there was nothing to do */
 export async function completeBases(machine: Machine, step: Steps): Promise<Late | undefined> {

@@ -16,9 +16,10 @@ import { Originals } from '../home/originals.ts'
 import { type Installed, readInstalled } from '../home/releases.ts'
 import { openStaging, type StagingArea } from '../home/staging.ts'
 import type { ReadableStore } from '../store/store.ts'
+import { entryOfRelease, findInHistory } from './fetch-release.ts'
 import { type Machine, openReader } from './machine.ts'
 import { fetchManifest, fetchTree, type Wanted } from './obtain.ts'
-import { entryOfRelease, findInHistory, findOnDisk } from './switch-release.ts'
+import { findOnDisk } from './switch-release.ts'
 
 export interface ReleaseSources {
   /**

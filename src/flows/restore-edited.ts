@@ -12,8 +12,8 @@ import { currentRelease, type Installed } from '../home/releases.ts'
 import { inStaging, type StagingArea } from '../home/staging.ts'
 import { nameOf } from '../home/state.ts'
 import { type ActivationReport, activate, hasSurfaces } from './activate.ts'
+import { entryOfRelease, switchByFetching } from './fetch-release.ts'
 import type { Machine } from './machine.ts'
-import { entryOfRelease, switchByFetching } from './switch-release.ts'
 
 /**
  * @param step undefined: without the network

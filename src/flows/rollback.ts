@@ -8,14 +8,7 @@ import { ranHere } from '../home/ran.ts'
 import { currentName, type InstalledName } from '../home/releases.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
 import { type Machine, type MachineContext, openMachine, remember } from './machine.ts'
-import {
-  entryOfRelease,
-  findInHistory,
-  findOnDisk,
-  type SwitchReport,
-  switchByFetching,
-  switchOnDisk,
-} from './switch-release.ts'
+import { findOnDisk, type SwitchReport, switchOnDisk } from './switch-release.ts'
 import { endTrialIfOver, insistOnNoTrial } from './trial-over.ts'
 
 /**
@@ -68,8 +61,10 @@ async function goTo(
       if (!isError(error, 'drift')) throw error
     }
     step.warn(`${target.version} was edited on disk, so it is fetched anew`)
+    const { entryOfRelease, switchByFetching } = await import('./fetch-release.ts')
     return switchByFetching(machine, entryOfRelease(machine, target), why, pinnedTo, step)
   }
+  const { findInHistory, switchByFetching } = await import('./fetch-release.ts')
   return switchByFetching(
     machine,
     (store) => findInHistory(machine, store, version ?? ''),

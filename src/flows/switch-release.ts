@@ -1,20 +1,14 @@
-/** Making this machine run one particular release: from disk at once when it is there, else from the channel. */
-import type { ReleaseEntry } from '../core/channel.ts'
+/** Making this machine run one particular release that is on disk. Reaches no network, and loads nothing that would. */
 import { SkillsctlError } from '../core/errors.ts'
-import type { Steps } from '../core/events.ts'
 import type { Reason } from '../core/timeline.ts'
-import { type Candidate, resolveVersion } from '../core/version.ts'
+import { resolveVersion } from '../core/version.ts'
 import { withLock } from '../disk/lock.ts'
-import { inSituation, readSituation } from '../home/activation.ts'
 import type { Layout } from '../home/layout.ts'
 import { type InstalledName, listNames, readInstalled } from '../home/releases.ts'
 import { inStaging } from '../home/staging.ts'
 import type { MachineState, ReleaseName } from '../home/state.ts'
-import type { ReadableStore } from '../store/store.ts'
 import { type ActivationReport, activate } from './activate.ts'
-import { channelHistory, findInChannel } from './channel-history.ts'
-import { headName, learned, type Machine, openReader, remember, withStore } from './machine.ts'
-import { obtain } from './obtain.ts'
+import type { Machine } from './machine.ts'
 
 export interface SwitchReport extends ActivationReport {
   /** Whether the store was needed. */
@@ -39,25 +33,6 @@ function commitOf(layout: Layout, { directory, version }: InstalledName, wanted:
   return readInstalled(layout, directory)?.content.source.commit ?? short
 }
 
-/** The release in the channel's verified history that a person means. @throws SkillsctlError `absent` with near misses */
-export async function findInHistory(
-  machine: Machine,
-  store: ReadableStore,
-  wanted: string,
-): Promise<ReleaseEntry> {
-  const reader = await openReader(machine, store)
-  await reader.refresh()
-  const head = await reader.head(machine.channel)
-  await remember(machine, learned(machine, reader, headName(head)))
-  const candidates: (Candidate & { entry: ReleaseEntry })[] = []
-  for await (const entry of channelHistory(store, machine.channel, head)) {
-    const { version, commit } = entry.release
-    candidates.push({ version, commit, manifest: entry.manifest.sha256, entry })
-    if (version === wanted || entry.manifest.sha256 === wanted) break
-  }
-  return resolveVersion(wanted, candidates).entry
-}
-
 /** Switches to a release that lies on disk. No network. */
 export async function switchOnDisk(
   machine: Machine,
@@ -72,58 +47,10 @@ export async function switchOnDisk(
   return { ...report, fetched: false }
 }
 
-/** Fetches a release with full verification and switches to it. */
-export async function switchByFetching(
-  machine: Machine,
-  entryOf: (store: ReadableStore) => Promise<ReleaseEntry>,
-  why: Reason,
-  changeOf: (entry: ReleaseEntry) => Partial<MachineState>,
-  step: Steps,
-): Promise<SwitchReport> {
-  const { layout, channel } = machine
-  const situation = await readSituation(layout)
-  return withStore(machine, async (store) => {
-    const entry = await step('refresh', () => entryOf(store))
-    return inStaging(layout, async (area) => {
-      const staged = await obtain(store, layout, { channel, entry }, area, step)
-      const target = { version: entry.release.version, manifest: entry.manifest.sha256 }
-      const request = { target, staged, why, before: { ...changeOf(entry), probe: undefined } }
-      const report = await step('activate', () =>
-        // A person's own choice wins; a repair gives way to whatever was chosen while it fetched.
-        why === 'repair'
-          ? inSituation(layout, situation, () => activate(machine, request, area))
-          : withLock(layout.lock, () => activate(machine, request, area)),
-      )
-      if (report === 'dropped') throw overtaken(machine)
-      return { ...report, fetched: true }
-    })
-  })
-}
-
 /** Of a plan that was dropped. */
 export function overtaken({ layout }: Machine): SkillsctlError {
   return new SkillsctlError('refused', 'another command changed what runs here meanwhile', {
     subject: layout.root,
     hint: 'look at skillsctl status, and run this again if it is still needed',
   })
-}
-
-/** The entry of one exact release. */
-export function entryOfRelease(machine: Machine, { manifest, version }: ReleaseName) {
-  return async (store: ReadableStore): Promise<ReleaseEntry> => {
-    const reader = await openReader(machine, store)
-    await reader.refresh()
-    const head = await reader.head(machine.channel)
-    const entry = await findInChannel(
-      store,
-      machine.channel,
-      head,
-      (candidate) => candidate.manifest.sha256 === manifest,
-    )
-    if (entry !== undefined) return entry
-    throw new SkillsctlError('absent', 'this release is not in the history of the channel', {
-      subject: version,
-      hint: `see what is: skillsctl releases, or try another channel`,
-    })
-  }
 }
