@@ -11,7 +11,7 @@ import { readConfig } from '../home/config.ts'
 import { findDrift, keepEdits } from '../home/drift.ts'
 import { syncHistory } from '../home/history.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
-import { currentRelease, type Installed } from '../home/releases.ts'
+import { currentName, type InstalledName } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
@@ -52,7 +52,7 @@ export async function activate(
 ): Promise<ActivationReport> {
   const { layout, by, now } = machine
   await confirmHistory(layout, by, now())
-  const previous = currentRelease(layout)
+  const previous = currentName(layout)
   const target =
     request.staged === undefined
       ? onDisk(machine, request.target)
@@ -123,8 +123,8 @@ async function tidyOrTell(
 }
 
 /** The current copy if it is this release, whatever was edited in it; else an untouched one. */
-function onDisk({ layout }: LocalContext, target: ReleaseName): Installed {
-  const current = currentRelease(layout)
+function onDisk({ layout }: LocalContext, target: ReleaseName): InstalledName {
+  const current = currentName(layout)
   const there = current?.manifest === target.manifest ? current : findIntact(layout, target)
   if (there !== undefined) return there
   throw new SkillsctlError('drift', 'this release was edited on disk', {

@@ -18,7 +18,7 @@ import { errnoOf, onDisk, onDiskNow, systemError, unlessAbsent } from '../disk/f
 import { syncTree } from '../disk/sync.ts'
 import { integrityOf, newSha256 } from '../trust/digest.ts'
 import type { Layout } from './layout.ts'
-import type { Installed, InstalledName } from './releases.ts'
+import { type InstalledName, readInstalled } from './releases.ts'
 import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
 
 /** Where the file of a path is. */
@@ -30,18 +30,22 @@ export interface Drift {
 }
 
 /**
- * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
+ * Compares a release with its manifest, which is read when anything was touched. Files whose stat record fits are taken as
+ * untouched. Of a release whose manifest is damaged nobody can tell.
  * @param full hash every file whatever its record says
  * @param root where the release lies; it may have been moved away
  * @throws SkillsctlError `failed` for what may not be read
  */
 export function findDrift(
   layout: Layout,
-  installed: Installed,
-  { full = false, root = join(layout.releases, installed.directory) }: { full?: boolean; root?: string } = {},
+  { directory }: Pick<InstalledName, 'directory'>,
+  { full = false, root = join(layout.releases, directory) }: { full?: boolean; root?: string } = {},
 ): Drift[] {
+  if (!full && isUntouched(layout, directory, root)) return []
+  const installed = readInstalled(layout, directory)
+  if (installed === undefined) return []
   try {
-    const record = full ? new Map<string, string>() : readRecord(layout, installed.directory)
+    const record = full ? new Map<string, string>() : readRecord(layout, directory)
     return compareWithManifest(installed.content.files, root, record)
   } catch (error) {
     throw systemError(error, root)
@@ -62,8 +66,11 @@ export function driftIn(root: string, files: readonly Entry[], record: StatRecor
  * Whether everything in a release has the stamp that it was installed with, and there is nothing besides. Says so without
  * reading the manifest; false when anybody has to look.
  */
-export function isUntouched(layout: Layout, directory: string): boolean {
-  const root = join(layout.releases, directory)
+export function isUntouched(
+  layout: Layout,
+  directory: string,
+  root = join(layout.releases, directory),
+): boolean {
   const record = readRecord(layout, directory)
   try {
     for (const [path, stamp] of record) if (stampOf(`${root}/${path}`) !== stamp) return false

@@ -9,7 +9,7 @@ import { syncTree } from '../disk/sync.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { findDrift } from './drift.ts'
 import { type Layout, manifestPath, statPath } from './layout.ts'
-import { directories, type Installed, readInstalled } from './releases.ts'
+import { directories, type InstalledName, readName } from './releases.ts'
 import { recordStats, type StatRecord } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
@@ -25,11 +25,11 @@ export interface Staged {
 }
 
 /** An untouched copy of a release on disk, whichever directory it has. */
-export function findIntact(layout: Layout, { version, manifest }: ReleaseName): Installed | undefined {
+export function findIntact(layout: Layout, { version, manifest }: ReleaseName): InstalledName | undefined {
   return directories(layout)
     .filter((name) => name === version || name.startsWith(`${version}.`))
-    .map((directory) => readInstalled(layout, directory))
-    .find((installed) => installed?.manifest === manifest && findDrift(layout, installed).length === 0)
+    .flatMap((directory) => readName(layout, directory) ?? [])
+    .find((name) => name.manifest === manifest && findDrift(layout, name).length === 0)
 }
 
 /**
@@ -37,7 +37,7 @@ export function findIntact(layout: Layout, { version, manifest }: ReleaseName): 
  * without them. The caller holds the lock.
  * @returns the directory; that of an identical release when another process was faster
  */
-export async function placeRelease(layout: Layout, staged: Staged): Promise<Installed> {
+export async function placeRelease(layout: Layout, staged: Staged): Promise<InstalledName> {
   const manifest = sha256Hex(staged.manifestBytes)
   const { version, files } = staged.manifest
   const there = findIntact(layout, { version, manifest })
@@ -50,7 +50,7 @@ export async function placeRelease(layout: Layout, staged: Staged): Promise<Inst
     await write(statPath(layout, directory), recordStats(staged.tree, files, staged.stamps))
     await rename(staged.tree, join(layout.releases, directory))
     await syncDirectory(layout.releases)
-    return { directory, version, manifest, content: staged.manifest }
+    return { directory, version, manifest }
   })
 }
 

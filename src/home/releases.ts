@@ -93,7 +93,8 @@ export function versionIn(directory: string): string | undefined {
 const named = new Map<string, { readonly name: InstalledName; readonly stamp: string }>()
 const MOST_NAMED = 1000
 
-function readName(layout: Layout, directory: string): InstalledName | undefined {
+/** The name of one release; undefined when there is no manifest beside it. */
+export function readName(layout: Layout, directory: string): InstalledName | undefined {
   const version = versionIn(directory)
   if (version === undefined) return undefined
   const path = manifestPath(layout, directory)

@@ -35,7 +35,10 @@ export async function createTestHome(): Promise<TestHome> {
   return {
     layout,
     stage,
-    install: async (files, details) => placeRelease(layout, await stage(files, details)),
+    install: async (files, details) => {
+      const staged = await stage(files, details)
+      return { ...(await placeRelease(layout, staged)), content: staged.manifest }
+    },
     remove: () => removeTree(root),
   }
 }
