@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { sha256Hex } from '../../src/trust/digest.ts'
+import { encodeToken } from '../../src/trust/token.ts'
 import { execute, Site } from '../support/cli.ts'
 import { runHere } from '../support/in-process.ts'
 import {
@@ -95,6 +96,21 @@ describe('the first question', () => {
     const before = server.requests.length
     await joined('another', server.url)
     expect(asked().slice(before)).toHaveLength(5)
+  })
+
+  it('comes with one for the root that a token names, when a machine joins', async () => {
+    const sha256 = root.replace(/^.*sha256:/, '')
+    const join = async (version: number, home: string) => {
+      const token = encodeToken({ store: server.url, root: { version, sha256 }, channel: 'canary' })
+      const { exit, asked } = await ran(['join', token], home)
+      return { exit, roots: asked.filter((key) => key.endsWith('.root.json')) }
+    }
+    expect(await join(1, 'by-token')).toEqual({
+      exit: 0,
+      roots: ['metadata/1.root.json', 'metadata/2.root.json'],
+    })
+    // There is none of that version: nobody takes another one for it.
+    expect(await join(7, 'by-wrong-token')).toEqual({ exit: 5, roots: ['metadata/7.root.json'] })
   })
 
   describe('is not asked by', () => {
