@@ -62,8 +62,7 @@ const HEADINGS: readonly (readonly [heading: string, Commands])[] = [
 export function buildProgram(version: string, only?: string): Command {
   const program = emptyProgram(version)
   const whole = (): Command => buildProgram(version)
-  const declare =
-    only === undefined ? undefined : HEADINGS.map(([, commands]) => commands[only]).find(Boolean)
+  const declare = HEADINGS.flatMap(([, commands]) => ownOf(commands, only) ?? [])[0]
   if (declare !== undefined) {
     declare(program, whole)
     return program.helpCommand(false)
@@ -73,6 +72,11 @@ export function buildProgram(version: string, only?: string): Command {
     for (const declareOne of Object.values(commands)) declareOne(program, whole)
   }
   return program.helpCommand('help [command]', 'show help for a command')
+}
+
+/** Not what every object has: somebody may type `constructor`. */
+function ownOf(commands: Commands, name: string | undefined): Commands[string] | undefined {
+  return name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined
 }
 
 function emptyProgram(version: string): Command {

@@ -37,6 +37,11 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   bundle: 'export <skill> --zip',
 }
 
+/** Not what every object has: somebody may type `constructor`. */
+function otherWord(word: string): string | undefined {
+  return Object.hasOwn(OTHER_WORDS, word) ? OTHER_WORDS[word] : undefined
+}
+
 /** @param args the command line that commander refused */
 export function usageError(error: CommanderError, program: Command, args: readonly string[]): SkillsctlError {
   const command = addressed(program, args)
@@ -62,7 +67,7 @@ export function usageError(error: CommanderError, program: Command, args: readon
   }
   const [first = '', ...rest] = error.message.split('\n')
   const suggestion = /^\(Did you mean (.+)\?\)$/.exec(rest.join(' '))?.[1]
-  const other = error.code === 'commander.unknownCommand' ? OTHER_WORDS[command.args[0] ?? ''] : undefined
+  const other = error.code === 'commander.unknownCommand' ? otherWord(command.args[0] ?? '') : undefined
   const meant = suggestion ?? (other === undefined ? undefined : `${pathOf(command)} ${other}`)
   return new SkillsctlError('usage', first.replace(/^error: /, '').replace(/\.$/, ''), {
     hint: meant === undefined ? `see: ${help}` : `did you mean ${meant}? see: ${help}`,

@@ -1,5 +1,5 @@
 /** A tree before its archive has come: making a file takes longer than writing it, and there is time. */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fchmodSync, openSync } from 'node:fs'
 import type { Manifest } from '../core/manifest.ts'
 import { NewTree } from './new-tree.ts'
 
@@ -18,7 +18,13 @@ export function* layOut(
   const tree = new NewTree(directory)
   for (const { mode, path } of files) {
     if (mode === 'link') continue
-    closeSync(openSync(tree.place(path), 'wx', 0o600))
+    const file = openSync(tree.place(path), 'wx', 0o600)
+    try {
+      // Whatever the umask says: it is opened again.
+      fchmodSync(file, 0o600)
+    } finally {
+      closeSync(file)
+    }
     made.add(path)
     yield
   }

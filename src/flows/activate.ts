@@ -8,10 +8,10 @@ import { withLock } from '../disk/lock.ts'
 import type { Outcome } from '../edits/overlays.ts'
 import { confirmHistory, isRecorded, switchCurrent } from '../home/activation.ts'
 import { readConfig } from '../home/config.ts'
-import { findDrift, keepEdits } from '../home/drift.ts'
+import { findTouched, keepEdits } from '../home/drift.ts'
 import { syncHistory } from '../home/history.ts'
 import { findIntact, placeRelease, type Staged } from '../home/place.ts'
-import { currentName, type InstalledName } from '../home/releases.ts'
+import { currentSound, type InstalledName } from '../home/releases.ts'
 import { hasLeftovers, inStaging, type StagingArea } from '../home/staging.ts'
 import { type MachineState, nameOf, type ReleaseName, updateState } from '../home/state.ts'
 import { type Tidied, tidyHome } from '../home/tidy.ts'
@@ -52,7 +52,7 @@ export async function activate(
 ): Promise<ActivationReport> {
   const { layout, by, now } = machine
   await confirmHistory(layout, by, now())
-  const previous = currentName(layout)
+  const previous = currentSound(layout)
   const target =
     request.staged === undefined
       ? onDisk(machine, request.target)
@@ -60,7 +60,7 @@ export async function activate(
   const leaving = previous !== undefined && previous.directory !== target.directory
   const set =
     leaving && !(await hasSurfaces(machine))
-      ? await keepEdits(layout, previous, findDrift(layout, previous))
+      ? await keepEdits(layout, previous, findTouched(layout, previous.directory) ?? [])
       : undefined
   if (request.before !== undefined) await updateState(layout, request.before)
   if (leaving || previous === undefined) await switchCurrent(layout, target.directory, request.why, by, now())
@@ -124,7 +124,7 @@ async function tidyOrTell(
 
 /** The current copy if it is this release, whatever was edited in it; else an untouched one. */
 function onDisk({ layout }: LocalContext, target: ReleaseName): InstalledName {
-  const current = currentName(layout)
+  const current = currentSound(layout)
   const there = current?.manifest === target.manifest ? current : findIntact(layout, target)
   if (there !== undefined) return there
   throw new SkillsctlError('drift', 'this release was edited on disk', {

@@ -18,8 +18,8 @@ import { errnoOf, onDisk, onDiskNow, systemError, unlessAbsent } from '../disk/f
 import { syncTree } from '../disk/sync.ts'
 import { integrityOf, newSha256 } from '../trust/digest.ts'
 import type { Layout } from './layout.ts'
-import { type InstalledName, readInstalled } from './releases.ts'
-import { readRecord, type StatRecord, stampOf } from './stat-record.ts'
+import { type Installed, type InstalledName, readInstalled, readName } from './releases.ts'
+import { readRecord, readWholeRecord, type StatRecord, stampOf } from './stat-record.ts'
 
 /** Where the file of a path is. */
 export type Locate = (path: string) => string
@@ -30,26 +30,29 @@ export interface Drift {
 }
 
 /**
- * Compares a release with its manifest, which is read when anything was touched. Files whose stat record fits are taken as
- * untouched. Of a release whose manifest is damaged nobody can tell.
+ * Compares a release with its manifest. Files whose stat record fits are taken as untouched.
  * @param full hash every file whatever its record says
  * @param root where the release lies; it may have been moved away
  * @throws SkillsctlError `failed` for what may not be read
  */
 export function findDrift(
   layout: Layout,
-  { directory }: Pick<InstalledName, 'directory'>,
-  { full = false, root = join(layout.releases, directory) }: { full?: boolean; root?: string } = {},
+  installed: Installed,
+  { full = false, root = join(layout.releases, installed.directory) }: { full?: boolean; root?: string } = {},
 ): Drift[] {
-  if (!full && isUntouched(layout, directory, root)) return []
-  const installed = readInstalled(layout, directory)
-  if (installed === undefined) return []
   try {
-    const record = full ? new Map<string, string>() : readRecord(layout, directory)
+    const record = full ? new Map<string, string>() : readRecord(layout, installed.directory)
     return compareWithManifest(installed.content.files, root, record)
   } catch (error) {
     throw systemError(error, root)
   }
+}
+
+/** The same; the manifest is read only where something was touched. Undefined when it is damaged: nobody can tell then. */
+export function findTouched(layout: Layout, directory: string): Drift[] | undefined {
+  if (isUntouched(layout, directory)) return []
+  const installed = readInstalled(layout, directory)
+  return installed && findDrift(layout, installed)
 }
 
 /**
@@ -63,21 +66,20 @@ export function driftIn(root: string, files: readonly Entry[], record: StatRecor
 }
 
 /**
- * Whether everything in a release has the stamp that it was installed with, and there is nothing besides. Says so without
- * reading the manifest; false when anybody has to look.
+ * Whether everything in a release, and its manifest, is as it was installed, and there is nothing besides. Says so by
+ * stamps, without reading what is in the manifest; false when anybody has to look.
  */
-export function isUntouched(
-  layout: Layout,
-  directory: string,
-  root = join(layout.releases, directory),
-): boolean {
-  const record = readRecord(layout, directory)
+export function isUntouched(layout: Layout, directory: string): boolean {
+  const root = join(layout.releases, directory)
+  const whole = readWholeRecord(layout, directory)
+  if (whole === undefined || readName(layout, directory)?.manifest !== whole.manifest) return false
+  const { record } = whole
   try {
     for (const [path, stamp] of record) if (stampOf(`${root}/${path}`) !== stamp) return false
     for (const path of walk(root)) if (!record.has(path) && !isScratch(path)) return false
-    return record.size > 0
+    return true
   } catch (error) {
-    if (isDenied(error)) return false
+    if (isDenied(error) || ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false
     throw systemError(error, root)
   }
 }

@@ -7,10 +7,10 @@ import { syncDirectory, writeFileAtomic } from '../disk/atomic-file.ts'
 import { onDisk, unlessAbsent } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { findDrift } from './drift.ts'
+import { findTouched } from './drift.ts'
 import { type Layout, manifestPath, statPath } from './layout.ts'
 import { directories, type InstalledName, readName } from './releases.ts'
-import { recordStats, type StatRecord } from './stat-record.ts'
+import { recordRelease, type StatRecord } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
 /** A complete, verified tree that lies in `staging/`. */
@@ -29,7 +29,7 @@ export function findIntact(layout: Layout, { version, manifest }: ReleaseName): 
   return directories(layout)
     .filter((name) => name === version || name.startsWith(`${version}.`))
     .flatMap((directory) => readName(layout, directory) ?? [])
-    .find((name) => name.manifest === manifest && findDrift(layout, name).length === 0)
+    .find((name) => name.manifest === manifest && findTouched(layout, name.directory)?.length === 0)
 }
 
 /**
@@ -47,7 +47,7 @@ export async function placeRelease(layout: Layout, staged: Staged): Promise<Inst
     const write = (path: string, content: string | Buffer): Promise<void> =>
       writeFileAtomic(path, content, { via: layout.staging })
     await write(manifestPath(layout, directory), staged.manifestBytes)
-    await write(statPath(layout, directory), recordStats(staged.tree, files, staged.stamps))
+    await write(statPath(layout, directory), recordRelease(manifest, staged.tree, files, staged.stamps))
     await rename(staged.tree, join(layout.releases, directory))
     await syncDirectory(layout.releases)
     return { directory, version, manifest }

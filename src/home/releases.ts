@@ -6,7 +6,7 @@ import { type Manifest, parseKnownManifest } from '../core/manifest.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { hexOf, sha256Hex } from '../trust/digest.ts'
 import { type Layout, manifestPath } from './layout.ts'
-import { stampOf } from './stat-record.ts'
+import { readWholeRecord, stampOf } from './stat-record.ts'
 import type { ReleaseName } from './state.ts'
 
 /** A release on disk, by name. */
@@ -49,6 +49,14 @@ export function currentRelease(layout: Layout): Installed | undefined {
 export function currentName(layout: Layout): InstalledName | undefined {
   const directory = currentDirectory(layout)
   return directory === undefined ? undefined : readName(layout, directory)
+}
+
+/** As `currentRelease`, of which only the name is wanted: its manifest is read where nobody noted which one it was. */
+export function currentSound(layout: Layout): InstalledName | undefined {
+  const name = currentName(layout)
+  if (name === undefined) return undefined
+  const isSound = readWholeRecord(layout, name.directory)?.manifest === name.manifest
+  return isSound ? name : readInstalled(layout, name.directory)
 }
 
 /** Reads the manifest beside a release; undefined when it is missing or damaged. */

@@ -1,6 +1,7 @@
 /**
  * `manifests/<directory>.stat`: size, times and inode of every file and link at the moment it was installed. What has that
- * stamp still has not been touched; any other is read. One line each: `<size> <mtime> <ctime> <inode> <path>`.
+ * stamp still has not been touched; any other is read. One line each: `<size> <mtime> <ctime> <inode> <path>`. The first one
+ * says of which manifest, and how many there are: `manifest <SHA-256> <count>`.
  */
 import { lstatSync, readFileSync } from 'node:fs'
 import type { Entry } from '../core/manifest.ts'
@@ -35,6 +36,16 @@ export function recordStats(
   return files.map((entry) => `${stamp(entry)} ${entry.path}\n`).join('')
 }
 
+/** As `recordStats`, of a whole release. @param manifest SHA-256 of its bytes, hex */
+export function recordRelease(
+  manifest: string,
+  directory: string,
+  files: readonly Entry[],
+  known?: StatRecord,
+): string {
+  return `manifest ${manifest} ${files.length}\n${recordStats(directory, files, known)}`
+}
+
 export function parseStats(text: string): StatRecord {
   const record = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -50,6 +61,18 @@ export function recordedSize(layout: Layout, directory: string): number {
   const lines = readText(layout, directory).split('\n')
   // What a crash cut short counts for nothing.
   return lines.reduce((bytes, line) => bytes + (Number.parseInt(line, 10) || 0), 0)
+}
+
+/** The record of a release, if it is whole, and which manifest it is of. One of an older skillsctl does not say. */
+export function readWholeRecord(
+  layout: Layout,
+  directory: string,
+): { readonly manifest: string; readonly record: StatRecord } | undefined {
+  const text = readText(layout, directory)
+  const [, manifest, count] = /^manifest ([0-9a-f]{64}) (\d+)\n/.exec(text) ?? []
+  if (manifest === undefined) return undefined
+  const record = parseStats(text)
+  return record.size > 0 && record.size === Number(count) ? { manifest, record } : undefined
 }
 
 /** The record of a release; empty when it is missing, so that every file is hashed. */

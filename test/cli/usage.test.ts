@@ -39,6 +39,11 @@ describe('help', () => {
     expect(spelled).toEqual(flag)
   })
 
+  it('is of all commands when it is asked for before one', async () => {
+    const [before, all] = await Promise.all([run(['-h', 'pull']), run(['--help'])])
+    expect(before).toEqual(all)
+  })
+
   it('goes to stderr, with exit 2, where a command was expected', async () => {
     const results = await Promise.all([run([]), run(['keys'])])
     for (const { exit, stdout, stderr } of results) {
@@ -57,6 +62,8 @@ describe('a command line with a mistake', () => {
     ['xyzzy', "unknown command 'xyzzy'", 'see: skillsctl --help'],
     ['try drafts/a --fro 2h', "unknown option '--fro'", 'did you mean --for? see: skillsctl try --help'],
     ['try drafts/a --for long', "'long' is invalid. Give a number and a unit", 'see: skillsctl try --help'],
+    ['constructor', "unknown command 'constructor'", 'see: skillsctl --help'],
+    ['__proto__', "unknown command '__proto__'", 'see: skillsctl --help'],
     ['keys rotat', "unknown command 'rotat'", 'did you mean rotate? see: skillsctl keys --help'],
     ['edits dorp review', "unknown command 'dorp'", 'did you mean drop? see: skillsctl edits --help'],
     ['pull --chek', "unknown option '--chek'", 'did you mean --check? see: skillsctl pull --help'],

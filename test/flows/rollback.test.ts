@@ -1,6 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { manifestPath } from '../../src/home/layout.ts'
 import { followChannel, history, pin, rollback, status, unpin, verify } from '../../src/index.ts'
 import { fault } from '../support/lying-store.ts'
 import { CANARY, createTeam, DAY, HOUR, type Team, type TestMachine } from '../support/team.ts'
@@ -298,5 +299,29 @@ describe('status, history and verify', () => {
     await expect(pin(machine.context)).rejects.toMatchObject({ code: 'absent' })
     await expect(rollback(machine.context)).rejects.toMatchObject({ code: 'absent' })
     expect((await status(machine.context)).reasons).toEqual(['nothing was published on this channel yet'])
+  })
+})
+
+describe('a manifest that was damaged on disk', () => {
+  const damage = ({ layout }: TestMachine, version = ''): Promise<void> =>
+    writeFile(manifestPath(layout, version), 'garbage')
+
+  test('vouches for nothing: its release is neither gone back to nor pinned', async () => {
+    const { machine, versions } = await ran('one', 'two')
+    await damage(machine, versions[0])
+    await edit(machine, versions[0] ?? '', 'wrong')
+    offline(machine)
+    await expect(rollback(machine.context)).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(rollback(machine.context, versions[0])).rejects.toMatchObject({ code: 'unreachable' })
+    expect(await content(machine)).toBe('two')
+    expect(await status(machine.context)).toMatchObject({ pin: undefined })
+  })
+
+  test('of the current release keeps it from being pinned, and the next pull mends it', async () => {
+    const { machine, versions } = await ran('one', 'two')
+    await damage(machine, versions[1])
+    await expect(pin(machine.context)).rejects.toMatchObject({ code: 'absent' })
+    expect(await machine.pull()).toMatchObject({ outcome: 'updated' })
+    expect(await content(machine)).toBe('two')
   })
 })

@@ -17,9 +17,11 @@ import {
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findDrift, isUntouched, keepEdits } from '../../src/home/drift.ts'
-import { statPath } from '../../src/home/layout.ts'
-import type { Installed } from '../../src/home/releases.ts'
+import { switchCurrent } from '../../src/home/activation.ts'
+import { findDrift, findTouched, isUntouched, keepEdits } from '../../src/home/drift.ts'
+import { manifestPath, statPath } from '../../src/home/layout.ts'
+import { findIntact } from '../../src/home/place.ts'
+import { currentSound, type Installed, listNames } from '../../src/home/releases.ts'
 import { createTestHome, type TestHome } from './home-fixture.ts'
 
 let home: TestHome
@@ -190,6 +192,34 @@ describe('drift', () => {
       expect(isUntouched(home.layout, release.directory)).toBe(false)
     },
   )
+
+  test.each<[string, (record: string) => string]>([
+    ['by an older skillsctl', (record) => record.split('\n').slice(1, -2).join('\n')],
+    ['of another manifest', (record) => record.replace(/^manifest ./, (head) => `${head.slice(0, -1)}x`)],
+    ['and cut at a line', (record) => record.split('\n').slice(0, 3).join('\n')],
+    ['and cut in a line', (record) => record.slice(0, record.indexOf('\n') + 8)],
+  ])('is looked for file by file with a record that was written %s', (_, change) => {
+    const record = statPath(home.layout, release.directory)
+    writeFileSync(record, change(readFileSync(record, 'utf8')))
+    expect(isUntouched(home.layout, release.directory)).toBe(false)
+    expect(drift()).toEqual([])
+    unlinkSync(at('skills/latest'))
+    expect(findTouched(home.layout, release.directory)).toEqual([{ path: 'skills/latest', kind: 'deleted' }])
+    expect(findIntact(home.layout, release)).toBeUndefined()
+  })
+
+  test('is what nobody can tell beside a damaged manifest, and then nothing is intact', async () => {
+    await switchCurrent(home.layout, release.directory, 'join', 'test', 0)
+    expect(currentSound(home.layout)).toMatchObject({ manifest: release.manifest })
+    writeFileSync(manifestPath(home.layout, release.directory), 'garbage')
+    save('README.md', 'edited')
+    expect(findTouched(home.layout, release.directory)).toBeUndefined()
+    // Whoever asks by the digest of what lies there has learned it from the damage.
+    const [name] = listNames(home.layout)
+    expect(name?.manifest).not.toBe(release.manifest)
+    expect(findIntact(home.layout, name ?? release)).toBeUndefined()
+    expect(currentSound(home.layout)).toBeUndefined()
+  })
 
   test('is found by hashing when the stat record is lost or torn', () => {
     const whole = readFileSync(statPath(home.layout, release.directory), 'utf8')

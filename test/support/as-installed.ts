@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Layout, statPath } from '../../src/home/layout.ts'
 import { listInstalled } from '../../src/home/releases.ts'
-import { recordStats } from '../../src/home/stat-record.ts'
+import { recordRelease } from '../../src/home/stat-record.ts'
 
 /** As if all that lies there had been installed there. */
 export async function recordAsInstalled(layout: Layout): Promise<void> {
-  for (const { directory, content } of listInstalled(layout)) {
-    const record = recordStats(join(layout.releases, directory), content.files)
+  for (const { directory, manifest, content } of listInstalled(layout)) {
+    const record = recordRelease(manifest, join(layout.releases, directory), content.files)
     await writeFile(statPath(layout, directory), record)
   }
 }
