@@ -40,11 +40,15 @@ export async function* patient(
   }
 }
 
-/** Settles like `work`, or throws `unreachable` after `ms` milliseconds. */
+/**
+ * Settles like `work`, or throws `unreachable` after `ms` milliseconds. A process that was suspended meanwhile has not
+ * waited: what has come by then is read first.
+ */
 export async function within<T>(work: Promise<T>, ms: number, key: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooSlow(key)), ms)
+    // Timers go before sockets in a turn of the event loop, and immediates after them.
+    timer = setTimeout(() => setImmediate(() => reject(tooSlow(key))), ms)
   })
   try {
     return await Promise.race([work, late])
