@@ -49,10 +49,13 @@ async function shape(machine: TestMachine): Promise<readonly unknown[]> {
 
 /** Inode by path, of everything but directories. */
 function inodes(root: string): Map<string, number> {
-  const entries = readdirSync(root, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
+  // Not `recursive`: some versions of Node also list what links lead to.
+  const below = (directory: string): string[] =>
+    readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(directory, entry.name)
+      return entry.isDirectory() ? below(path) : [path]
+    })
+  const paths = below(root)
   return new Map(paths.map((path) => [path.slice(root.length + 1), lstatSync(path).ino]))
 }
 
