@@ -15,7 +15,7 @@ const GROUPS = [
   ],
   [
     'overlays',
-    /src\/edits\/(?:overlays|take-edit|follow-release|merge-unit|renamed-unit|shown-still|keep-overlay|view|sweep|rebuild)\.ts|src\/core\/(?:merge-entries|conflict-markers)\.ts/,
+    /src\/edits\/(?:overlays|take-edit|follow-release|merge-unit|renamed-unit|shown-still|keep-overlay|view|sweep|rebuild)\.ts|src\/core\/merge-entries\.ts/,
   ],
   [
     'edits',

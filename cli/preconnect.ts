@@ -20,17 +20,17 @@ export async function preconnect(args: readonly string[]): Promise<void> {
   if (args.includes('--alone')) return
   try {
     const known = read(args, 'config.json').store
-    const token = known === undefined && command === 'join' ? joining(args) : undefined
-    const store = known ?? token?.store
+    const wanted = known === undefined && command === 'join' ? joining(args) : undefined
+    const store = known ?? wanted?.store
     if (typeof store !== 'string' || !/^https?:/.test(store)) return
     // Connecting takes a round trip, in which the rest of what asking needs is loaded.
-    warmUp(store, token === undefined ? 1 : 2)
+    warmUp(store, wanted === undefined ? 1 : 2)
     const { askEarly } = await import('../src/store/early.ts')
     const etag = known === undefined ? undefined : read(args, 'state.json').probe?.etag
     // Who finds something new asks for two things at once. But over TLS, connecting costs more than asking.
     const connections = known === undefined ? FIRST_CONNECTIONS : store.startsWith('http:') ? 1 : 0
     const pointer = { key: POINTER, tag: typeof etag === 'string' && etag !== '' ? etag : undefined }
-    const root = token === undefined ? [] : [{ key: `metadata/${token.root}.root.json` }]
+    const root = wanted === undefined ? [] : [{ key: `metadata/${wanted.root}.root.json` }]
     askEarly(store, [pointer, ...root], connections)
   } catch {
     // Not joined yet, or not readable: the command says so.

@@ -96,8 +96,7 @@ export async function findEdits(
   const unreadable: UnreadableUnit[] = []
   const originals = new Originals(layout)
   for (const name of names) {
-    if (!full && isAsInstalled(layout, name)) continue
-    const tree = readTree(layout, name)
+    const tree = treeToSearch(layout, name, full)
     if (tree === undefined) continue
     for (const unit of editedUnits(layout, tree, { full })) {
       if (unit.problem !== undefined) {
@@ -114,7 +113,7 @@ export async function findEdits(
     }
   }
   for (const [name, until] of only === undefined ? await leftTrees(layout, surfaces) : []) {
-    const tree = names.has(name) || isAsInstalled(layout, name) ? undefined : readTree(layout, name)
+    const tree = names.has(name) ? undefined : treeToSearch(layout, name, full)
     for (const unit of tree === undefined ? [] : editedUnits(layout, tree, { full })) {
       if (tree === undefined || unit.problem !== undefined || !isWrittenSince(unit, until)) continue
       found.push({ where: name, digest: unit.digest, edit: editIn(layout, tree, unit, originals) })
@@ -140,9 +139,9 @@ export async function findEdits(
   }
 }
 
-/** Most releases are, and then nobody has to know what is in them. */
-function isAsInstalled(layout: Layout, name: string): boolean {
-  return !isView(name) && isUntouched(layout, name)
+/** Undefined for one that is gone, and for a release that nobody touched: then nobody has to know what is in it. */
+function treeToSearch(layout: Layout, name: string, full: boolean): Tree | undefined {
+  return !full && !isView(name) && isUntouched(layout, name) ? undefined : readTree(layout, name)
 }
 
 /** Whether an overlay was damaged when this view was made, and has come back since. */

@@ -48,13 +48,6 @@ export function findDrift(
   }
 }
 
-/** The same; the manifest is read only where something was touched. Undefined when it is damaged: nobody can tell then. */
-export function findTouched(layout: Layout, directory: string): Drift[] | undefined {
-  if (isUntouched(layout, directory)) return []
-  const installed = readInstalled(layout, directory)
-  return installed && findDrift(layout, installed)
-}
-
 /**
  * The same for any tree, or the part of one.
  * @param files what it should hold
@@ -82,6 +75,13 @@ export function isUntouched(layout: Layout, directory: string): boolean {
     if (isDenied(error) || ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false
     throw systemError(error, root)
   }
+}
+
+/** What `findDrift` finds; the manifest is read only where something was touched. Undefined when it is damaged: nobody can tell then. */
+export function findTouched(layout: Layout, directory: string): Drift[] | undefined {
+  if (isUntouched(layout, directory)) return []
+  const installed = readInstalled(layout, directory)
+  return installed && findDrift(layout, installed)
 }
 
 function compareWithManifest(files: readonly Entry[], root: string, record: StatRecord, part = ''): Drift[] {

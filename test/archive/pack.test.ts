@@ -117,6 +117,17 @@ describe('an archive', () => {
     },
   )
 
+  test('can be opened again by its owner once it is laid out, whatever the umask says', async () => {
+    await mkdir(join(directory, 'tree'))
+    const umask = process.umask(0o277)
+    try {
+      for (const _ of layOut(join(directory, 'tree'), manifestOf([file('a')]), new Set()));
+    } finally {
+      process.umask(umask)
+    }
+    expect((await lstat(join(directory, 'tree/a'))).mode & 0o777).toBe(0o600)
+  })
+
   test('that lacks a file fails, though that was laid out', async () => {
     await pack([file('a'), file('b')])
     const [manifest, tree] = [manifestOf([file('a'), file('b'), file('c')]), join(directory, 'tree')]
