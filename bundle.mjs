@@ -4,6 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from 'node:path'
 import { build } from 'rolldown'
 
+/** What decides which code is loaded next. */
+const START =
+  /cli\/(?:command-line|compiled-code)\.ts|src\/home\/(?:default-home|layout)\.ts|src\/disk\/temporary-name\.ts|src\/store\/(?:warm|store)\.ts/
+
 /**
  * What is loaded together lies together, so that a command opens few files and compiles little that it does not use.
  * Anything else finds its own place.
@@ -31,7 +35,7 @@ const GROUPS = [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
-  ['start', /cli\/command-word\.ts|src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
+  ['start', START],
   ['ask', /src\/store\/(?:early|http-request)\.ts/],
   ['command', /cli\/(?:run-|(?:[a-z]+-)?program|define|announce|usage)|node_modules\/commander\//],
   [

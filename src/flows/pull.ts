@@ -5,8 +5,8 @@ import { type Steps, steps } from '../core/events.ts'
 import { formatInstant } from '../core/parse.ts'
 import type { Reason } from '../core/timeline.ts'
 import { inSituation, readSituation, type Situation } from '../home/activation.ts'
+import { createHome } from '../home/create-home.ts'
 import { readHistory } from '../home/history.ts'
-import { createHome } from '../home/layout.ts'
 import { findIntact } from '../home/place.ts'
 import { currentName, type InstalledName } from '../home/releases.ts'
 import { inStaging, type StagingArea } from '../home/staging.ts'
@@ -141,6 +141,7 @@ async function update(
   const hint = await reader.peek(answer, machine.channel)
   const probed = { etag: answer.etag, binding }
   if (isUpToDate(machine, hint, installed)) {
+    await reader.saved()
     await remember(machine, { ...learned(machine, reader, nameOf(installed)), probe: probed })
     return reportOf(machine, 'current')
   }

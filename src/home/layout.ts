@@ -1,8 +1,5 @@
 /** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
-import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeDirectory, makePath } from '../disk/atomic-file.ts'
-import { onDisk } from '../disk/fault.ts'
 
 export interface Layout {
   readonly root: string
@@ -33,6 +30,8 @@ export interface Layout {
   readonly ledgers: string
   /** Who reads which release right now. */
   readonly leases: string
+  /** What Node made of our own code, so that the next command starts sooner. */
+  readonly compiled: string
   /** What went wrong where nobody was there to tell. */
   readonly log: string
   readonly lock: string
@@ -64,22 +63,12 @@ export function layoutOf(root: string): Layout {
     surfaces: at('surfaces'),
     ledgers: at('ledgers'),
     leases: at('leases'),
+    compiled: at('compiled'),
     log: at('log'),
     lock: at('lock'),
     refreshing: at('refreshing'),
     announcing: at('announcing'),
   }
-}
-
-/** Makes the directories that are not there yet. */
-export async function createHome(layout: Layout): Promise<void> {
-  await onDisk(layout.root, async () => {
-    // A directory that somebody made before us keeps its mode.
-    if (await makeDirectory(layout.root)) await chmod(layout.root, 0o700)
-    for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
-      makePath(directory)
-    }
-  })
 }
 
 /** The exact bytes of an installed release's manifest. */

@@ -57,6 +57,8 @@ export class RepositoryReader {
   private offered: ReadonlyMap<string, Buffer> = new Map()
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
+  /** The last write of each role: what was accepted is written in that order, while more is asked for. */
+  private readonly writes = new Map<string, Promise<void>>()
 
   private constructor(options: ReaderOptions, root: Buffer, verifier: Verifier) {
     this.options = options
@@ -117,7 +119,7 @@ export class RepositoryReader {
   }
 
   /**
-   * Tries the timestamp against the root known so far, without asking for a newer root.
+   * Tries the timestamp against the root known so far, without asking for a newer root. Who acts on it waits for `saved`.
    * @returns the signed hint about a channel; undefined when there is none, or when only a newer root may know
    */
   async peek(timestamp: Timestamp, channel: Channel): Promise<HeadHint | undefined> {
@@ -142,7 +144,8 @@ export class RepositoryReader {
   }
 
   /**
-   * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6).
+   * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6). They may still be on their way to the
+   * cache: `role`, `head` and `saved` wait for that.
    * @param timestamp fetched already; else it is asked for together with the next root
    * @param offered bytes by key that may spare requests; waited for together with the next root
    * @throws SkillsctlError `untrusted`, `stale`, `corrupt`, `missing`, and what the store throws
@@ -158,9 +161,20 @@ export class RepositoryReader {
     this.refreshed = true
   }
 
+  /** Waits until all that was accepted is in the cache, before anybody acts on it (TUF spec 5.3.8, 5.4.5, 5.5.7, 5.6.6). */
+  async saved(): Promise<void> {
+    await Promise.all(this.writes.values())
+  }
+
   /** Verified metadata of a channel's role. */
   async role(role: string): Promise<VerifiedRole> {
-    const cached = await this.options.cache.read(role)
+    const verified = await this.verifiedRole(role)
+    await this.saved()
+    return verified
+  }
+
+  private async verifiedRole(role: string): Promise<VerifiedRole> {
+    const cached = await this.cached(role)
     if (cached !== undefined) {
       try {
         const signed = this.verifier.updateRole(role, cached)
@@ -192,7 +206,7 @@ export class RepositoryReader {
       if (next === undefined) return
       this.verifier.updateRoot(next)
       this.formerRoot = this.bytes('root')
-      await this.accept('root', next)
+      this.accept('root', next)
       // What an older root had accepted is judged anew: its keys may have been revoked.
       this.verifier = new Verifier(next, this.options.now)
       this.ready = undefined
@@ -205,7 +219,7 @@ export class RepositoryReader {
   /** Judges a timestamp by the current root and by the one accepted before. */
   private async acceptTimestamp(timestamp: Timestamp, root: Buffer = this.bytes('root')): Promise<void> {
     if (this.timestamp === timestamp && this.verifier.timestamp !== undefined) return
-    const cached = await this.options.cache.read('timestamp')
+    const cached = await this.cached('timestamp')
     if (!this.isReady(root, cached)) {
       this.verifier = new Verifier(root, this.options.now)
       this.recallTimestamp(root, cached)
@@ -213,7 +227,7 @@ export class RepositoryReader {
     this.ready = undefined
     const isNew = this.verifier.updateTimestamp(timestamp.body)
     this.timestamp = timestamp
-    if (isNew) await this.accept('timestamp', timestamp.body)
+    if (isNew) this.accept('timestamp', timestamp.body)
     else this.accepted.set('timestamp', cached ?? timestamp.body)
   }
 
@@ -303,7 +317,7 @@ export class RepositoryReader {
 
   /** Takes up a role's file from the cache, if it is still the one in force. */
   private async accepts(role: string, check: (bytes: Buffer) => unknown): Promise<boolean> {
-    const cached = await this.options.cache.read(role)
+    const cached = await this.cached(role)
     if (cached === undefined || this.recall(() => [check(cached)]) === undefined) return false
     this.accepted.set(role, cached)
     return true
@@ -319,7 +333,7 @@ export class RepositoryReader {
     const offered = this.offered.get(key)
     const good = offered && this.recall(() => ({ bytes: offered, checked: check(offered) }))
     const { bytes, checked } = good ?? (await this.fetchAndCheck(key, length, check))
-    await this.accept(role, bytes)
+    this.accept(role, bytes)
     return checked
   }
 
@@ -344,9 +358,18 @@ export class RepositoryReader {
     return meta
   }
 
-  private async accept(role: string, bytes: Buffer): Promise<void> {
+  private accept(role: string, bytes: Buffer): void {
     this.accepted.set(role, bytes)
-    await this.options.cache.write(role, bytes)
+    const written = this.saved().then(() => this.options.cache.write(role, bytes))
+    // Heard by whoever waits for it.
+    written.catch(() => {})
+    this.writes.set(role, written)
+  }
+
+  /** What was accepted last, by us or by another process. */
+  private async cached(role: string): Promise<Buffer | undefined> {
+    await this.writes.get(role)
+    return this.options.cache.read(role)
   }
 }
 

@@ -109,7 +109,17 @@ export async function expectEditsReachable(home: string, edits: readonly Edit[])
 export async function expectNoDebris(home: string): Promise<void> {
   expect(await readdir(join(home, 'staging')), 'staging').toEqual([])
   const KNOWN = [
-    ...['config.json', 'current', 'history.jsonl', 'kept', 'manifests', 'releases', 'staging', 'standby'],
+    ...[
+      'compiled',
+      'config.json',
+      'current',
+      'history.jsonl',
+      'kept',
+      'manifests',
+      'releases',
+      'staging',
+      'standby',
+    ],
     ...['state.json', 'trust'],
   ]
   const names = await readdir(home)

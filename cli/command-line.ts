@@ -1,0 +1,22 @@
+/** What a command line is about, before anybody has parsed it. */
+import { defaultHome } from '../src/home/default-home.ts'
+
+const HELP: ReadonlySet<string> = new Set(['-h', '--help'])
+
+/**
+ * @returns the first word that is neither a flag nor the value of one that comes before commands; undefined where help is
+ *   asked for before: that is about all of them
+ */
+export function commandOf(args: readonly string[]): string | undefined {
+  const at = args.findIndex((arg, index) => !arg.startsWith('-') && args[index - 1] !== '--home')
+  return args.slice(0, Math.max(at, 0)).some((arg) => HELP.has(arg)) ? undefined : args[at]
+}
+
+/** @throws TypeError when there is none after the flag */
+export function homeOf(args: readonly string[]): string {
+  const flag = args.findIndex((arg) => arg === '--home' || arg.startsWith('--home='))
+  if (flag < 0) return defaultHome(process.env)
+  const [, value = args[flag + 1]] = /^--home=(.*)$/s.exec(args[flag] ?? '') ?? []
+  if (value === undefined) throw new TypeError('--home of what?')
+  return value
+}
