@@ -1,5 +1,5 @@
-/** One machine per tool goes through a life: it installs, hears nothing new, follows two commits, and goes back. */
-import { mkdir, rm } from 'node:fs/promises'
+/** One machine per tool goes through a life: it installs, hears nothing new, follows three commits, and goes back. */
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Network, Traffic } from './network.ts'
 import { run, shell, timed } from './processes.ts'
@@ -22,6 +22,8 @@ const STATE_OF: Readonly<Record<Scenario, State>> = {
   ready: 'base',
   nothing: 'base',
   elsewhere: 'elsewhere',
+  first: 'first',
+  readyFirst: 'first',
   edit: 'edit',
   readyAgain: 'edit',
   twenty: 'twenty',
@@ -74,7 +76,6 @@ export async function runChain(
       await insistOnTree(site, tool, machine, scenario)
     }
   }
-  await rm(directory, { recursive: true })
   return samples
 }
 

@@ -24,6 +24,7 @@ interface Tree {
   readonly write: (directory: string) => Promise<void>
   readonly runs: number
   readonly tools: readonly Tool[]
+  readonly isLarge?: boolean
 }
 
 const madeUp = (plan: TreePlan) => ({
@@ -43,7 +44,7 @@ function treesFor({ tree, large, full, isWanted, runs }: Options, tools: readonl
   return [
     { ...real, runs, tools },
     { ...madeUp(SMALL), runs, tools },
-    ...(large ? [{ ...madeUp(LARGE), runs: Math.min(runs, 3), tools: quick }] : []),
+    ...(large ? [{ ...madeUp(LARGE), runs: Math.min(runs, 3), tools: quick, isLarge: true }] : []),
   ].filter(({ name }) => isWanted(name))
 }
 
@@ -95,9 +96,12 @@ async function measurePublishing({ runs }: Options, work: string, env: NodeJS.Pr
   return { times, asked: await countPublishing(join(work, 's3'), madeUp(STAND_IN).write, env) }
 }
 
-/** All tools at each distance, round by round; the first round warms what all of them read, and does not count. */
+/**
+ * All tools at each distance, round by round; the first round warms what all of them read, and does not count. What a round
+ * has left is kept where there is room: for minutes after it was removed, ext4 makes new files ten times slower.
+ */
 async function runTree(
-  { name, tools, runs }: Tree,
+  { name, tools, runs, isLarge = false }: Tree,
   site: Site,
   ports: readonly number[],
   directory: string,
@@ -109,8 +113,10 @@ async function runTree(
       progress(`${name}: ${round === 0 ? 'warming up' : `run ${round} of ${runs}, ${roundTripMs} ms`}`)
       const network = roundTripMs === 0 ? nearby(ports) : await distant(roundTripMs, ports)
       try {
-        const found = await runChain({ tree: name, site, tools, network, directory, env }, round)
+        const own = join(directory, `${round}-${roundTripMs}`)
+        const found = await runChain({ tree: name, site, tools, network, directory: own, env }, round)
         if (round > 0) samples.push(...found)
+        if (isLarge) await rm(own, { recursive: true })
       } finally {
         await network.close()
       }

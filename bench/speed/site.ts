@@ -11,7 +11,7 @@ import { contentOf } from './tree-content.ts'
 import { editOneLine, editTwentyFiles } from './trees.ts'
 
 /** In this order: each is a step from the one before. */
-export const STATES = ['base', 'elsewhere', 'edit', 'twenty'] as const
+export const STATES = ['base', 'elsewhere', 'first', 'edit', 'twenty'] as const
 export type State = (typeof STATES)[number]
 
 /** Seconds between the times that files of two states have, for servers that make an ETag of the time. */
@@ -74,7 +74,8 @@ export class Site {
       await mkdir(files)
       await write(files)
     } else await this.#run(`cp -al '${this.path(before, 'files')}' '${files}'`)
-    if (state === 'edit') await editOneLine(files)
+    if (state === 'first') await editOneLine(files, 0.4)
+    if (state === 'edit') await editOneLine(files, 0.5)
     if (state === 'twenty') await editTwentyFiles(files)
     if (state === 'elsewhere') await this.publisher.promote()
     else await this.publisher.publish(await this.publisher.commit(files, state))
@@ -103,10 +104,9 @@ export class Site {
 
   /** What a clone holds: git is the judge of every tool. */
   async #expect(state: State): Promise<void> {
-    const clone = join(this.publisher.directory, 'clone')
+    const clone = this.path(state, 'clone')
     await this.#run(`git clone -q '${this.path(state, 'repo.git')}' '${clone}'`)
     this.expected.set(state, await contentOf(clone))
-    await rm(clone, { recursive: true })
   }
 
   /** Own copies of the two files that change in place, dated apart from those of other states. */
