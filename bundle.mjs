@@ -4,10 +4,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from 'node:path'
 import { build } from 'rolldown'
 
-/** What decides which code is loaded next. */
-const START =
-  /cli\/(?:command-line|compiled-code)\.ts|src\/home\/(?:default-home|layout)\.ts|src\/disk\/temporary-name\.ts|src\/store\/(?:warm|store)\.ts/
-
 /**
  * What is loaded together lies together, so that a command opens few files and compiles little that it does not use.
  * Anything else finds its own place.
@@ -35,7 +31,7 @@ const GROUPS = [
     'core',
     /src\/core\/|src\/disk\/fault\.ts|cli\/(?:exit|failure|output|version)\.ts|node_modules\/fastest-levenshtein\//,
   ],
-  ['start', START],
+  ['start', /cli\/command-word\.ts|src\/home\/default-home\.ts|src\/store\/(?:warm|store)\.ts/],
   ['ask', /src\/store\/(?:early|http-request)\.ts/],
   ['command', /cli\/(?:run-|(?:[a-z]+-)?program|define|announce|usage)|node_modules\/commander\//],
   [

@@ -4,9 +4,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defaultHome } from '../src/home/default-home.ts'
 import { POINTER } from '../src/store/store.ts'
 import { warmUp } from '../src/store/warm.ts'
-import { commandOf, homeOf } from './command-line.ts'
+import { commandOf } from './command-word.ts'
 
 /** An archive comes in four parts, and for two questions there are connections already. */
 const FIRST_CONNECTIONS = 2
@@ -55,4 +56,13 @@ function joining(args: readonly string[]): { store: unknown; root: number } {
   }
   const [version] = args.flatMap((arg) => /^(?:--root=)?(\d+):sha256:/.exec(arg)?.[1] ?? [])
   return { store: where, root: Number(version ?? 1) }
+}
+
+/** @throws TypeError when there is none after the flag */
+function homeOf(args: readonly string[]): string {
+  const flag = args.findIndex((arg) => arg === '--home' || arg.startsWith('--home='))
+  if (flag < 0) return defaultHome(process.env)
+  const [, value = args[flag + 1]] = /^--home=(.*)$/s.exec(args[flag] ?? '') ?? []
+  if (value === undefined) throw new TypeError('--home of what?')
+  return value
 }

@@ -1,6 +1,6 @@
 /** One command line, from its words to its exit code. */
 import { CommanderError } from 'commander'
-import { commandOf } from './command-line.ts'
+import { commandOf } from './command-word.ts'
 import { globalsOf } from './define.ts'
 import { EXIT, exitOf } from './exit.ts'
 import { asFailure } from './failure.ts'

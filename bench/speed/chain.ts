@@ -1,4 +1,4 @@
-/** One machine per tool goes through a life: it installs, hears nothing new, follows three commits, and goes back. */
+/** One machine per tool goes through a life: it installs, hears nothing new, follows two commits, and goes back. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Network, Traffic } from './network.ts'
@@ -22,8 +22,6 @@ const STATE_OF: Readonly<Record<Scenario, State>> = {
   ready: 'base',
   nothing: 'base',
   elsewhere: 'elsewhere',
-  first: 'first',
-  readyFirst: 'first',
   edit: 'edit',
   readyAgain: 'edit',
   twenty: 'twenty',

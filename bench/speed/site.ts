@@ -11,7 +11,7 @@ import { contentOf } from './tree-content.ts'
 import { editOneLine, editTwentyFiles } from './trees.ts'
 
 /** In this order: each is a step from the one before. */
-export const STATES = ['base', 'elsewhere', 'first', 'edit', 'twenty'] as const
+export const STATES = ['base', 'elsewhere', 'edit', 'twenty'] as const
 export type State = (typeof STATES)[number]
 
 /** Seconds between the times that files of two states have, for servers that make an ETag of the time. */
@@ -74,8 +74,7 @@ export class Site {
       await mkdir(files)
       await write(files)
     } else await this.#run(`cp -al '${this.path(before, 'files')}' '${files}'`)
-    if (state === 'first') await editOneLine(files, 0.4)
-    if (state === 'edit') await editOneLine(files, 0.5)
+    if (state === 'edit') await editOneLine(files)
     if (state === 'twenty') await editTwentyFiles(files)
     if (state === 'elsewhere') await this.publisher.promote()
     else await this.publisher.publish(await this.publisher.commit(files, state))

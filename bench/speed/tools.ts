@@ -8,8 +8,6 @@ export const SCENARIOS = [
   'ready',
   'nothing',
   'elsewhere',
-  'first',
-  'readyFirst',
   'edit',
   'readyAgain',
   'twenty',
@@ -139,7 +137,7 @@ const node: Tool = {
 
 /** Channels are ours alone: for the others, news elsewhere is nothing new. */
 function follows(scenario: Scenario): boolean {
-  return scenario === 'nothing' || scenario === 'first' || scenario === 'edit' || scenario === 'twenty'
+  return scenario === 'nothing' || scenario === 'edit' || scenario === 'twenty'
 }
 
 /** In the order of the tables. */

@@ -64,10 +64,10 @@ async function textFiles(directory: string): Promise<string[]> {
   return found
 }
 
-/** Another line in the middle of one file. @param part which one: that far down the list of all */
-export async function editOneLine(directory: string, part = 0.5): Promise<void> {
+/** Another line in the middle of one file. */
+export async function editOneLine(directory: string): Promise<void> {
   const texts = await textFiles(directory)
-  await rewrite(pick(texts, part), new Words(1), 1)
+  await rewrite(pick(texts, 0.5), new Words(1), 1)
 }
 
 const MODIFIED = 14

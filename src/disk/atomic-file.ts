@@ -13,12 +13,21 @@ import {
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf, onDisk, onDiskNow } from './fault.ts'
-import { temporaryName } from './temporary-name.ts'
 
 export interface AtomicOptions {
   readonly mode?: number
   /** Where the temporary file lies; on the same file system. Default: beside the file. */
   readonly via?: string
+}
+
+/** Twelve digits that no two moments share. Loading random ones would take longer than anything that is written. */
+export function uniqueHex(): string {
+  return process.hrtime.bigint().toString(16).padStart(12, '0').slice(-12)
+}
+
+/** Names of temporary files carry the process that writes them, so that those of dead ones can be swept. */
+export function temporaryName(hint: string): string {
+  return `.${hint}.${process.pid}.${uniqueHex()}.tmp`
 }
 
 /**

@@ -5,9 +5,9 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SkillsctlError } from '../core/errors.ts'
+import { uniqueHex } from './atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from './fault.ts'
 import { isAlive, ownIdentity, parseIdentity } from './process-identity.ts'
-import { uniqueHex } from './temporary-name.ts'
 
 /** Waiters give up after this. Milliseconds. */
 const PATIENCE = 10_000

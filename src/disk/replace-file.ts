@@ -15,9 +15,8 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { SkillsctlError } from '../core/errors.ts'
-import { syncDirectory, writeAndSync } from './atomic-file.ts'
+import { syncDirectory, temporaryName, writeAndSync } from './atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow } from './fault.ts'
-import { temporaryName } from './temporary-name.ts'
 
 /** Settings may hold secrets. */
 const NEW_MODE = 0o600

@@ -1,8 +1,8 @@
 /** `skillsctl verify [--repair]`: every byte of the installed release against its manifest. */
 import { SkillsctlError } from '../core/errors.ts'
 import { steps } from '../core/events.ts'
-import { createHome } from '../home/create-home.ts'
 import { type Drift, findDrift } from '../home/drift.ts'
+import { createHome } from '../home/layout.ts'
 import { currentRelease } from '../home/releases.ts'
 import { surfacesOf } from '../surfaces/definitions.ts'
 import { entryOfRelease, switchByFetching } from './fetch-release.ts'

@@ -1,5 +1,8 @@
 /** The whole on-disk tree of one machine, declared in one place (SPEC.md, "The home"). */
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory, makePath } from '../disk/atomic-file.ts'
+import { onDisk } from '../disk/fault.ts'
 
 export interface Layout {
   readonly root: string
@@ -30,8 +33,6 @@ export interface Layout {
   readonly ledgers: string
   /** Who reads which release right now. */
   readonly leases: string
-  /** What Node made of our own code, so that the next command starts sooner. */
-  readonly compiled: string
   /** What went wrong where nobody was there to tell. */
   readonly log: string
   readonly lock: string
@@ -63,12 +64,22 @@ export function layoutOf(root: string): Layout {
     surfaces: at('surfaces'),
     ledgers: at('ledgers'),
     leases: at('leases'),
-    compiled: at('compiled'),
     log: at('log'),
     lock: at('lock'),
     refreshing: at('refreshing'),
     announcing: at('announcing'),
   }
+}
+
+/** Makes the directories that are not there yet. */
+export async function createHome(layout: Layout): Promise<void> {
+  await onDisk(layout.root, async () => {
+    // A directory that somebody made before us keeps its mode.
+    if (await makeDirectory(layout.root)) await chmod(layout.root, 0o700)
+    for (const directory of [layout.releases, layout.manifests, layout.trust, layout.staging, layout.kept]) {
+      makePath(directory)
+    }
+  })
 }
 
 /** The exact bytes of an installed release's manifest. */

@@ -5,10 +5,9 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SkillsctlError } from '../core/errors.ts'
-import { makeDirectory, syncDirectory, writeAndSync } from '../disk/atomic-file.ts'
+import { makeDirectory, syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, unlessAbsent } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
-import { temporaryName } from '../disk/temporary-name.ts'
 import { tooLong, tooShort } from './limits.ts'
 import type {
   Condition,

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
 import { isAlive, type ProcessIdentity, parseIdentity } from '../disk/process-identity.ts'
-import { temporaryName } from '../disk/temporary-name.ts'
 import type { Layout } from '../home/layout.ts'
 import { sha256Hex } from '../trust/digest.ts'
 

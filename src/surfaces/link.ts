@@ -1,8 +1,8 @@
 /** Entries that are links. A name that is taken is never touched: symlink(2) makes a new one or fails. */
 import { existsSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
-import { temporaryName } from '../disk/temporary-name.ts'
 import type { Layout } from '../home/layout.ts'
 import type { OwnEntry } from './ledger.ts'
 

@@ -1,9 +1,8 @@
 /** `surfaces/<name>`: the link through which all links of a surface lead to one tree, a release or a view of one. */
 import { lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { syncDirectoryNow } from '../disk/atomic-file.ts'
+import { syncDirectoryNow, temporaryName } from '../disk/atomic-file.ts'
 import { errnoOf, onDiskNow, systemError } from '../disk/fault.ts'
-import { temporaryName } from '../disk/temporary-name.ts'
 import { isView } from '../edits/tree-name.ts'
 import type { Layout } from '../home/layout.ts'
 

@@ -6,11 +6,10 @@
 import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makePath } from '../disk/atomic-file.ts'
+import { makePath, uniqueHex } from '../disk/atomic-file.ts'
 import { errnoOf, onDisk, onDiskNow, unlessAbsent } from '../disk/fault.ts'
 import { mountOf } from '../disk/mount.ts'
 import { removeTree } from '../disk/remove-tree.ts'
-import { uniqueHex } from '../disk/temporary-name.ts'
 
 export const STAGING_AREA = '.skillsctl'
 /** On a stage: what is being made, and what was taken out. */

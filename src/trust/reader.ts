@@ -57,8 +57,8 @@ export class RepositoryReader {
   private offered: ReadonlyMap<string, Buffer> = new Map()
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
-  /** The last write of each role: what was accepted is written in that order, while more is asked for. */
-  private readonly writes = new Map<string, Promise<void>>()
+  /** What was accepted is written in that order, while more is asked for. */
+  private writes: Promise<void> = Promise.resolve()
 
   private constructor(options: ReaderOptions, root: Buffer, verifier: Verifier) {
     this.options = options
@@ -151,19 +151,25 @@ export class RepositoryReader {
    * @throws SkillsctlError `untrusted`, `stale`, `corrupt`, `missing`, and what the store throws
    */
   async refresh(timestamp?: Timestamp, offered?: Promise<ReadonlyMap<string, Buffer>>): Promise<void> {
-    const [fetched, shortcut] = await Promise.all([
-      timestamp ?? fetchTimestamp(this.options.store),
-      offered,
-      this.followRoots(),
-    ])
-    this.offered = shortcut ?? this.offered
-    await this.acceptSettled(fetched)
-    this.refreshed = true
+    try {
+      const [fetched, shortcut] = await Promise.all([
+        timestamp ?? fetchTimestamp(this.options.store),
+        offered,
+        this.followRoots(),
+      ])
+      this.offered = shortcut ?? this.offered
+      await this.acceptSettled(fetched)
+      this.refreshed = true
+    } catch (error) {
+      // Nobody will wait for it any more, and it must not be forgotten.
+      await this.writes.catch(() => {})
+      throw error
+    }
   }
 
   /** Waits until all that was accepted is in the cache, before anybody acts on it (TUF spec 5.3.8, 5.4.5, 5.5.7, 5.6.6). */
   async saved(): Promise<void> {
-    await Promise.all(this.writes.values())
+    await this.writes
   }
 
   /** Verified metadata of a channel's role. */
@@ -360,15 +366,14 @@ export class RepositoryReader {
 
   private accept(role: string, bytes: Buffer): void {
     this.accepted.set(role, bytes)
-    const written = this.saved().then(() => this.options.cache.write(role, bytes))
+    this.writes = this.writes.then(() => this.options.cache.write(role, bytes))
     // Heard by whoever waits for it.
-    written.catch(() => {})
-    this.writes.set(role, written)
+    this.writes.catch(() => {})
   }
 
-  /** What was accepted last, by us or by another process. */
+  /** What was accepted last, by us or by another process: between this and what it is compared with, nothing is written. */
   private async cached(role: string): Promise<Buffer | undefined> {
-    await this.writes.get(role)
+    await this.saved()
     return this.options.cache.read(role)
   }
 }

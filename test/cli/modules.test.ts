@@ -38,7 +38,7 @@ describe('modules', () => {
     const { packages, modules } = await loadedBy('version', ['--version'])
     expect(packages).toEqual(['commander', 'fastest-levenshtein'])
     expect(modules).not.toMatch(
-      /cli\/commands|src\/(?:flows|trust|home\/(?!default-home|layout)|store\/(?!warm|store\.ts))/,
+      /cli\/commands|src\/(?:flows|trust|home\/(?!default-home)|store\/(?!warm|store\.ts))/,
     )
   })
 

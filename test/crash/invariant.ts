@@ -109,17 +109,7 @@ export async function expectEditsReachable(home: string, edits: readonly Edit[])
 export async function expectNoDebris(home: string): Promise<void> {
   expect(await readdir(join(home, 'staging')), 'staging').toEqual([])
   const KNOWN = [
-    ...[
-      'compiled',
-      'config.json',
-      'current',
-      'history.jsonl',
-      'kept',
-      'manifests',
-      'releases',
-      'staging',
-      'standby',
-    ],
+    ...['config.json', 'current', 'history.jsonl', 'kept', 'manifests', 'releases', 'staging', 'standby'],
     ...['state.json', 'trust'],
   ]
   const names = await readdir(home)

@@ -388,6 +388,65 @@ describe('the cache', () => {
     await expect(reader.refresh()).rejects.toMatchObject({ code: 'untrusted' })
   })
 
+  /** Writes take a turn of the event loop, in which something may happen. */
+  function slow(cache: TrustCache, during: (role: string) => unknown = () => {}): TrustCache {
+    const write = async (role: string, bytes: Buffer): Promise<void> => {
+      await new Promise(setImmediate)
+      await during(role)
+      await cache.write(role, bytes)
+    }
+    return { read: cache.read, write }
+  }
+
+  test('has what was accepted before anybody acts on it, and not before more is asked for', async () => {
+    const forged = await forge()
+    const kept = memoryCache()
+    const written: string[] = []
+    const store = new LyingStore(forged.store)
+    const cache = slow(kept, (role) => written.push(role))
+    const reader = await RepositoryReader.open({ store, pin: forged.pin, cache, now: NOW })
+    await reader.peek(await fetchTimestamp(forged.store), STABLE)
+    expect(written).toEqual(['root'])
+    await reader.saved()
+    expect(written).toEqual(['root', 'timestamp'])
+    await reader.refresh()
+    await reader.head(STABLE)
+    expect(written).toEqual(['root', 'timestamp', 'snapshot', 'targets', 'stable'])
+  })
+
+  test('that takes no writes fails who acts on them, with its own error', async () => {
+    const forged = await forge()
+    const cache = slow(memoryCache(), (role) => {
+      if (role === 'timestamp') throw fault('denied', 'the disk')
+    })
+    await expect(head(forged, cache)).rejects.toMatchObject({ code: 'denied', subject: 'the disk' })
+  })
+
+  test('has what was accepted when the rest fails', async () => {
+    const forged = await forge()
+    const kept = memoryCache()
+    const store = new LyingStore(forged.store, {
+      before: ({ key }) => {
+        if (key.includes('snapshot')) throw fault('unreachable', key)
+      },
+    })
+    await expect(head({ store, pin: forged.pin }, slow(kept))).rejects.toMatchObject({ code: 'unreachable' })
+    expect(await kept.read('timestamp')).toEqual((await fetchTimestamp(forged.store)).body)
+  })
+
+  test('keeps what another process has accepted while a new root was written', async () => {
+    const keys = newKeys()
+    const now = await forge({ keys, version: 2 })
+    const kept = await cached(now)
+    const renewed = await forge({ keys, edit: { root: (signed: Loose) => ({ ...signed, version: 2 }) } })
+    const next = await renewed.store.get('metadata/1.root.json', { maxBytes: 10_000 })
+    if (next.kind === 'found') await now.store.touch('metadata/2.root.json', next.body)
+    const { body: ahead } = await fetchTimestamp((await forge({ keys, version: 3 })).store)
+    const cache = slow(kept, (role) => (role === 'root' ? kept.write('timestamp', ahead) : undefined))
+    await expect(head(now, cache)).rejects.toMatchObject({ code: 'untrusted' })
+    expect(await kept.read('timestamp')).toEqual(ahead)
+  })
+
   test('a snapshot that takes a role back, or leaves it out, is untrusted', async () => {
     const keys = newKeys()
     const now = await forge({ keys, version: 5 })
