@@ -141,7 +141,6 @@ async function update(
   const hint = await reader.peek(answer, machine.channel)
   const probed = { etag: answer.etag, binding }
   if (isUpToDate(machine, hint, installed)) {
-    await reader.saved()
     await remember(machine, { ...learned(machine, reader, nameOf(installed)), probe: probed })
     return reportOf(machine, 'current')
   }

@@ -57,8 +57,6 @@ export class RepositoryReader {
   private offered: ReadonlyMap<string, Buffer> = new Map()
   /** The store's newest timestamp, accepted or about to be. */
   private timestamp: Timestamp | undefined
-  /** What was accepted is written in that order, while more is asked for. */
-  private writes: Promise<void> = Promise.resolve()
 
   private constructor(options: ReaderOptions, root: Buffer, verifier: Verifier) {
     this.options = options
@@ -119,7 +117,7 @@ export class RepositoryReader {
   }
 
   /**
-   * Tries the timestamp against the root known so far, without asking for a newer root. Who acts on it waits for `saved`.
+   * Tries the timestamp against the root known so far, without asking for a newer root.
    * @returns the signed hint about a channel; undefined when there is none, or when only a newer root may know
    */
   async peek(timestamp: Timestamp, channel: Channel): Promise<HeadHint | undefined> {
@@ -144,43 +142,25 @@ export class RepositoryReader {
   }
 
   /**
-   * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6). They may still be on their way to the
-   * cache: `role`, `head` and `saved` wait for that.
+   * Brings root, timestamp, snapshot and targets up to date (TUF spec 5.3 to 5.6).
    * @param timestamp fetched already; else it is asked for together with the next root
    * @param offered bytes by key that may spare requests; waited for together with the next root
    * @throws SkillsctlError `untrusted`, `stale`, `corrupt`, `missing`, and what the store throws
    */
   async refresh(timestamp?: Timestamp, offered?: Promise<ReadonlyMap<string, Buffer>>): Promise<void> {
-    try {
-      const [fetched, shortcut] = await Promise.all([
-        timestamp ?? fetchTimestamp(this.options.store),
-        offered,
-        this.followRoots(),
-      ])
-      this.offered = shortcut ?? this.offered
-      await this.acceptSettled(fetched)
-      this.refreshed = true
-    } catch (error) {
-      // Nobody will wait for it any more, and it must not be forgotten.
-      await this.writes.catch(() => {})
-      throw error
-    }
-  }
-
-  /** Waits until all that was accepted is in the cache, before anybody acts on it (TUF spec 5.3.8, 5.4.5, 5.5.7, 5.6.6). */
-  async saved(): Promise<void> {
-    await this.writes
+    const [fetched, shortcut] = await Promise.all([
+      timestamp ?? fetchTimestamp(this.options.store),
+      offered,
+      this.followRoots(),
+    ])
+    this.offered = shortcut ?? this.offered
+    await this.acceptSettled(fetched)
+    this.refreshed = true
   }
 
   /** Verified metadata of a channel's role. */
   async role(role: string): Promise<VerifiedRole> {
-    const verified = await this.verifiedRole(role)
-    await this.saved()
-    return verified
-  }
-
-  private async verifiedRole(role: string): Promise<VerifiedRole> {
-    const cached = await this.cached(role)
+    const cached = await this.options.cache.read(role)
     if (cached !== undefined) {
       try {
         const signed = this.verifier.updateRole(role, cached)
@@ -212,7 +192,7 @@ export class RepositoryReader {
       if (next === undefined) return
       this.verifier.updateRoot(next)
       this.formerRoot = this.bytes('root')
-      this.accept('root', next)
+      await this.accept('root', next)
       // What an older root had accepted is judged anew: its keys may have been revoked.
       this.verifier = new Verifier(next, this.options.now)
       this.ready = undefined
@@ -225,7 +205,7 @@ export class RepositoryReader {
   /** Judges a timestamp by the current root and by the one accepted before. */
   private async acceptTimestamp(timestamp: Timestamp, root: Buffer = this.bytes('root')): Promise<void> {
     if (this.timestamp === timestamp && this.verifier.timestamp !== undefined) return
-    const cached = await this.cached('timestamp')
+    const cached = await this.options.cache.read('timestamp')
     if (!this.isReady(root, cached)) {
       this.verifier = new Verifier(root, this.options.now)
       this.recallTimestamp(root, cached)
@@ -233,7 +213,7 @@ export class RepositoryReader {
     this.ready = undefined
     const isNew = this.verifier.updateTimestamp(timestamp.body)
     this.timestamp = timestamp
-    if (isNew) this.accept('timestamp', timestamp.body)
+    if (isNew) await this.accept('timestamp', timestamp.body)
     else this.accepted.set('timestamp', cached ?? timestamp.body)
   }
 
@@ -323,7 +303,7 @@ export class RepositoryReader {
 
   /** Takes up a role's file from the cache, if it is still the one in force. */
   private async accepts(role: string, check: (bytes: Buffer) => unknown): Promise<boolean> {
-    const cached = await this.cached(role)
+    const cached = await this.options.cache.read(role)
     if (cached === undefined || this.recall(() => [check(cached)]) === undefined) return false
     this.accepted.set(role, cached)
     return true
@@ -339,7 +319,7 @@ export class RepositoryReader {
     const offered = this.offered.get(key)
     const good = offered && this.recall(() => ({ bytes: offered, checked: check(offered) }))
     const { bytes, checked } = good ?? (await this.fetchAndCheck(key, length, check))
-    this.accept(role, bytes)
+    await this.accept(role, bytes)
     return checked
   }
 
@@ -364,17 +344,9 @@ export class RepositoryReader {
     return meta
   }
 
-  private accept(role: string, bytes: Buffer): void {
+  private async accept(role: string, bytes: Buffer): Promise<void> {
     this.accepted.set(role, bytes)
-    this.writes = this.writes.then(() => this.options.cache.write(role, bytes))
-    // Heard by whoever waits for it.
-    this.writes.catch(() => {})
-  }
-
-  /** What was accepted last, by us or by another process: between this and what it is compared with, nothing is written. */
-  private async cached(role: string): Promise<Buffer | undefined> {
-    await this.saved()
-    return this.options.cache.read(role)
+    await this.options.cache.write(role, bytes)
   }
 }
 

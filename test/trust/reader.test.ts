@@ -398,22 +398,6 @@ describe('the cache', () => {
     return { read: cache.read, write }
   }
 
-  test('has what was accepted before anybody acts on it, and not before more is asked for', async () => {
-    const forged = await forge()
-    const kept = memoryCache()
-    const written: string[] = []
-    const store = new LyingStore(forged.store)
-    const cache = slow(kept, (role) => written.push(role))
-    const reader = await RepositoryReader.open({ store, pin: forged.pin, cache, now: NOW })
-    await reader.peek(await fetchTimestamp(forged.store), STABLE)
-    expect(written).toEqual(['root'])
-    await reader.saved()
-    expect(written).toEqual(['root', 'timestamp'])
-    await reader.refresh()
-    await reader.head(STABLE)
-    expect(written).toEqual(['root', 'timestamp', 'snapshot', 'targets', 'stable'])
-  })
-
   test('that takes no writes fails who acts on them, with its own error', async () => {
     const forged = await forge()
     const cache = slow(memoryCache(), (role) => {
