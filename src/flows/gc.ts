@@ -40,8 +40,10 @@ export async function collectGarbage(
   const reachable = dryRun
     ? await reachableKeys(context, await readRepository(context), now)
     : await reachableInForce(context, now)
+  const superseded = supersessions([...objects, ...writtenSince(objects, reachable, now)])
   const garbage = objects.filter(
-    ({ key, modified }) => !isKept(key, reachable) && now - modified > graceOf(key),
+    ({ key, modified }) =>
+      !isKept(key, reachable) && now - Math.max(modified, superseded.get(key) ?? 0) > graceOf(key),
   )
   const removed: StoredObject[] = []
   for (let start = 0; !dryRun && start < garbage.length; start += AT_ONCE) {
@@ -69,6 +71,35 @@ async function timeOf(store: Store): Promise<number> {
 /** Approvals wait for other people, everything else for a publisher that is at work. */
 function graceOf(key: string): number {
   return key.startsWith('approvals/') ? APPROVAL_LIFE + GRACE : GRACE
+}
+
+/** What is in force and was not there yet when the store was listed. */
+function writtenSince(
+  objects: readonly StoredObject[],
+  reachable: ReadonlySet<string>,
+  now: number,
+): StoredObject[] {
+  const listed = new Set(objects.map(({ key }) => key))
+  return [...reachable].filter((key) => !listed.has(key)).map((key) => ({ key, size: 0, modified: now }))
+}
+
+/**
+ * Since when there is a newer version of a metadata file. However old it is, until then it was in force, and a reader who
+ * was told of it a moment ago may still ask for it. @returns milliseconds since the epoch, by key
+ */
+function supersessions(objects: readonly StoredObject[]): ReadonlyMap<string, number> {
+  const files = new Map<string, [number, StoredObject][]>()
+  for (const object of objects) {
+    const [, version, name] = /^metadata\/(\d+)\.(.+)$/.exec(object.key) ?? []
+    if (name !== undefined) files.set(name, [...(files.get(name) ?? []), [Number(version), object]])
+  }
+  const times = [...files.values()].flatMap((versions) => {
+    const sorted = versions.sort(([left], [right]) => left - right).map(([, object]) => object)
+    return sorted
+      .slice(1)
+      .map(({ modified }, index): [string, number] => [sorted[index]?.key ?? '', modified])
+  })
+  return new Map(times)
 }
 
 /** The chain of roots is kept for ever; the timestamp is the repository. */

@@ -58,6 +58,38 @@ test('removes orphans once they are older than the grace period, and metadata th
   expect(await machine.files()).toEqual({ [SKILL]: 'one' })
 })
 
+test('keeps old metadata that was in force until a moment ago: somebody may be on the way from its timestamp', async () => {
+  const team = await createTeam()
+  await team.commit({ [SKILL]: 'one' })
+  await team.publish()
+  const machine = await team.joined({ channel: 'canary' })
+  await team.commit({ [SKILL]: 'two' })
+  await team.publish()
+  team.clock.pass(3 * DAY)
+  const before = await keysOf(team)
+  await team.commit({ [SKILL]: 'three' })
+  let published = false
+  machine.store.lies = {
+    before: async ({ key }) => {
+      if (published || !key.startsWith('catchup/')) return
+      // This machine has the timestamp, and nothing of what it names.
+      published = true
+      await team.publish()
+      await collectGarbage(team.ci)
+    },
+  }
+  expect((await machine.pull()).problem).toBeUndefined()
+  expect(published).toBe(true)
+  const gone = (keys: readonly string[]) => before.filter((key) => !keys.includes(key))
+  expect(gone(await keysOf(team))).toContain('metadata/2.canary.json')
+  expect(gone(await keysOf(team))).not.toContain('metadata/3.canary.json')
+  team.clock.pass(25 * HOUR)
+  await collectGarbage(team.ci)
+  expect(gone(await keysOf(team))).toEqual(
+    expect.arrayContaining(['metadata/3.snapshot.json', 'metadata/3.canary.json']),
+  )
+})
+
 test('keeps the last 100 releases of a channel and those younger than 90 days, and nothing else', async () => {
   const team = await createTeam()
   const publish = async (content: string) => {
