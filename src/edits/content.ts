@@ -74,7 +74,11 @@ export async function storeContent(
   const text = [unit, linesOf(base.entries), linesOf(mine.entries), ...lacking].join('\n')
   const name = `${nameFor(unit)}~${sha256Hex(text).slice(0, 12)}`
   const path = join(layout.overlays, name)
-  if (isIntact(layout, name)) return readContent(layout, name)
+  if (isIntact(layout, name)) {
+    // Whoever wrote it may have been killed between the rename and its sync.
+    await onDisk(path, () => syncDirectory(layout.overlays))
+    return readContent(layout, name)
+  }
   await onDisk(path, async () => {
     await mkdir(layout.overlays, { recursive: true })
     const temporary = join(layout.staging, temporaryName('overlay'))

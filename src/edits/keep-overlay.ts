@@ -16,8 +16,11 @@ export const KEPT_EDIT = 'edit-'
 /** A copy: the edit counts until `edits.json` says otherwise. @returns its directory in `kept/` */
 export async function keepOverlay(layout: Layout, { content }: Pick<Overlay, 'content'>): Promise<string> {
   const kept = join(layout.kept, `${KEPT_EDIT}${content}`)
-  // The name tells what it holds.
-  if (existsSync(kept)) return kept
+  // The name tells what it holds. Whoever kept it may have been killed between the rename and its sync.
+  if (existsSync(kept)) {
+    await onDisk(layout.kept, () => syncDirectory(layout.kept))
+    return kept
+  }
   return inStaging(layout, async ({ directory }) => {
     const copy = join(directory, content)
     return onDisk(kept, async () => {

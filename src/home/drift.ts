@@ -1,6 +1,7 @@
 /** What somebody changed in an installed release, and keeping it (SPEC.md, "Local edits"). */
 import {
   type Dirent,
+  existsSync,
   lstatSync,
   readdirSync,
   readFileSync,
@@ -14,7 +15,7 @@ import { compareBytes } from '../core/canonical.ts'
 import type { Entry, FileEntry } from '../core/manifest.ts'
 import { isScratch } from '../core/scratch.ts'
 import { syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
-import { errnoOf, onDisk, onDiskNow, systemError, unlessAbsent } from '../disk/fault.ts'
+import { errnoOf, onDisk, onDiskNow, systemError } from '../disk/fault.ts'
 import { syncTree } from '../disk/sync.ts'
 import { integrityOf, newSha256 } from '../trust/digest.ts'
 import type { Layout } from './layout.ts'
@@ -184,13 +185,11 @@ export async function keepEdits(
   const name = `${installed.directory}-${digest}`
   const kept = join(layout.kept, name)
   return onDisk(kept, async () => {
-    if (
-      (await unlessAbsent(
-        Promise.resolve().then(() => statSync(kept)),
-        undefined,
-      )) !== undefined
-    )
+    if (existsSync(kept)) {
+      // Whoever kept it may have been killed between the rename and its sync.
+      await syncDirectory(layout.kept)
       return kept
+    }
     const temporary = join(layout.staging, temporaryName('kept'))
     await mkdir(join(temporary, 'files'), { recursive: true })
     const copied = edits.filter(({ kind }) => kind !== 'deleted')

@@ -30,6 +30,8 @@ function roomOf(tree: string): 'releases' | 'views' {
 export function flipPointer(layout: Layout, surface: string, tree: string): void {
   const path = pointerPath(layout, surface)
   onDiskNow(path, () => {
+    // Whoever placed this tree may have been killed between a rename and its sync.
+    syncDirectoryNow(join(layout.root, roomOf(tree)))
     const link = join(layout.staging, temporaryName('pointer'))
     try {
       symlinkSync(`../${roomOf(tree)}/${tree}`, link)

@@ -73,6 +73,8 @@ const UNFINISHED = ' <unfinished ...>'
 /** A process that was killed before strace could read which call it was entering: it has not entered it. */
 const UNREAD = /^syscall_0xf{8}[0-9a-f]{8}\(/
 const RESUMED = /^<\.\.\. \w+ resumed>/
+/** The end of one of those. */
+const UNREAD_END = /^<\.\.\. \?\?\? resumed>/
 
 /** Reads what `strace -f -o` wrote: a line for each call, or two when another thread came between. */
 export function parseCalls(text: string): Call[] {
@@ -83,6 +85,7 @@ export function parseCalls(text: string): Call[] {
     const thread = Number(pid)
     // Signals and ends of processes.
     if (rest === '' || rest.startsWith('---') || rest.startsWith('+++') || UNREAD.test(rest)) continue
+    if (UNREAD_END.test(rest)) continue
     if (rest.endsWith(UNFINISHED)) {
       open.set(thread, { text: rest.slice(0, -UNFINISHED.length), begin: place })
     } else if (RESUMED.test(rest)) {
