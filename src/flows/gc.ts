@@ -3,6 +3,7 @@
  * while somebody publishes: what is young stays, and a publisher makes young whatever it is about to point at.
  */
 import { randomBytes } from 'node:crypto'
+import { compareBytes } from '../core/canonical.ts'
 import { catchupPrefix } from '../core/catchup.ts'
 import { type Channel, historyKey, manifestKey, type ReleaseEntry } from '../core/channel.ts'
 import { SkillsctlError } from '../core/errors.ts'
@@ -88,18 +89,17 @@ function writtenSince(
  * was told of it a moment ago may still ask for it. @returns milliseconds since the epoch, by key
  */
 function supersessions(objects: readonly StoredObject[]): ReadonlyMap<string, number> {
-  const files = new Map<string, [number, StoredObject][]>()
-  for (const object of objects) {
-    const [, version, name] = /^metadata\/(\d+)\.(.+)$/.exec(object.key) ?? []
-    if (name !== undefined) files.set(name, [...(files.get(name) ?? []), [Number(version), object]])
-  }
-  const times = [...files.values()].flatMap((versions) => {
-    const sorted = versions.sort(([left], [right]) => left - right).map(([, object]) => object)
-    return sorted
-      .slice(1)
-      .map(({ modified }, index): [string, number] => [sorted[index]?.key ?? '', modified])
+  const versions = objects.flatMap(({ key, modified }) => {
+    const [, version, name] = /^metadata\/(\d+)\.(.+)$/.exec(key) ?? []
+    return name === undefined ? [] : { name, version: Number(version), key, modified }
   })
-  return new Map(times)
+  versions.sort((one, other) => compareBytes(one.name, other.name) || one.version - other.version)
+  return new Map(
+    versions.flatMap(({ name, key }, index) => {
+      const next = versions[index + 1]
+      return next?.name === name ? [[key, next.modified] as const] : []
+    }),
+  )
 }
 
 /** The chain of roots is kept for ever; the timestamp is the repository. */
