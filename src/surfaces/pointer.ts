@@ -30,6 +30,8 @@ function roomOf(tree: string): 'releases' | 'views' {
 export function flipPointer(layout: Layout, surface: string, tree: string): void {
   const path = pointerPath(layout, surface)
   onDiskNow(path, () => {
+    // Whoever turned it may have been killed before its sync.
+    if (pointerOf(layout, surface) === tree) return syncDirectoryNow(layout.surfaces)
     // Whoever placed this tree may have been killed between a rename and its sync.
     syncDirectoryNow(join(layout.root, roomOf(tree)))
     const link = join(layout.staging, temporaryName('pointer'))

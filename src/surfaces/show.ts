@@ -130,8 +130,7 @@ class Work {
       if (!onlyTurns) this.noteIntent()
       for (const [place, own] of this.own.all())
         if (!this.staysInPlace(place, own)) await this.takeAway(place, own)
-      if (tree !== undefined && pointerOf(layout, surface.name) !== tree.name)
-        flipPointer(layout, surface.name, tree.name)
+      if (tree !== undefined) flipPointer(layout, surface.name, tree.name)
       for (const entry of this.wanted.values()) {
         if (surface.by === 'link') await this.placeLink(entry)
         else await this.placeCopy(entry, copies.get(entry.place))

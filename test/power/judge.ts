@@ -129,6 +129,66 @@ function isKept(disk: Disk, home: string, { release, path, size }: EditedFile): 
   })
 }
 
+/**
+ * For whoever opens an agent after the power came back: what a surface shows is there, and complete.
+ * @param copies directories whose entries are copies
+ */
+export function faultsOfSurfaces(disk: Disk, home: string, copies: readonly string[]): string[] {
+  const pointers = disk.find(join(home, 'surfaces'))
+  const links = pointers instanceof Directory ? [...pointers.names] : []
+  const trees = links.flatMap(([name, { possible }]) =>
+    possible
+      .flatMap((link) => (link instanceof Link ? join(home, 'surfaces', link.target) : []))
+      .map((path) => ({ name, path })),
+  )
+  const roots = copies.map((path) => disk.find(path)).filter((root) => root instanceof Directory)
+  const entries = roots.flatMap((root) =>
+    [...root.names].flatMap(([name, { possible }]) => possible.map((inode) => ({ name, inode }))),
+  )
+  return [
+    ...trees.flatMap(({ name, path }) => {
+      const tree = disk.certain(path)
+      const where = `surface ${name} may show ${relative(home, path)}`
+      if (!(tree instanceof Directory)) return [`${where}, which may be missing`]
+      return [...walk(tree, '', new Map())].map((fault) => `${where}, where ${fault}`)
+    }),
+    ...entries.flatMap(({ name, inode }) =>
+      inode instanceof Directory
+        ? [...walk(inode, '', new Map())].map((fault) => `in the copy of ${name}, ${fault}`)
+        : [],
+    ),
+  ]
+}
+
+/** What a command that said "done" may not lose any more of what a person has made, and of what agents are shown. */
+export function faultsOfSurfacesAtEnd(disk: Disk, home: string): string[] {
+  return ['overlays', 'views', 'kept', 'surfaces', 'ledgers'].flatMap((room) => {
+    const directory = disk.find(join(home, room))
+    const names = directory instanceof Directory ? [...directory.names] : []
+    // What is there no more may come back: nobody looks for it.
+    const there = names.filter(([, { latest }]) => latest !== undefined)
+    return there.flatMap(([name, { latest, possible }]) => {
+      // An older ledger is what a kill leaves: the next run goes on from there.
+      const isOlder = latest instanceof Link && possible.length > 1
+      if (isOlder || possible.includes(undefined))
+        return [`done, and yet ${room}/${name} may be missing, or older`]
+      const faults = latest instanceof Directory ? walk(latest, `${room}/${name}/`, new Map()) : []
+      return [...faults].map((fault) => `done, and yet ${fault}`)
+    })
+  })
+}
+
+/** Whether a file of this many bytes is surely somewhere below. */
+export function isSomewhere(disk: Disk, top: string, size: number): boolean {
+  const open = [disk.certain(top)]
+  for (let inode = open.pop(); inode !== undefined; inode = open.pop()) {
+    if (inode instanceof File && inode.isSafe && inode.size.latest === size) return true
+    if (inode instanceof Directory)
+      open.push(...[...inode.names.values()].flatMap(({ certain }) => certain ?? []))
+  }
+  return false
+}
+
 /** What a command that said "done" may not lose any more. */
 export function faultsAtEnd(disk: Disk, home: string, running: string): string[] {
   const current = disk.certain(join(home, 'current'))

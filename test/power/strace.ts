@@ -71,7 +71,7 @@ export async function record(
 
 const UNFINISHED = ' <unfinished ...>'
 /** A process that was killed before strace could read which call it was entering: it has not entered it. */
-const UNREAD = /^syscall_0xf{8}[0-9a-f]{8}\(/
+const UNREAD = /^(?:syscall_0xf{8}[0-9a-f]{8}|\?\?\?)\(/
 const RESUMED = /^<\.\.\. \w+ resumed>/
 /** The end of one of those. */
 const UNREAD_END = /^<\.\.\. \?\?\? resumed>/
