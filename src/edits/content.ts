@@ -76,7 +76,7 @@ export async function storeContent(
   const path = join(layout.overlays, name)
   if (isIntact(layout, name)) {
     // Whoever wrote it may have been killed between the rename and its sync.
-    await onDisk(path, () => syncDirectory(layout.overlays))
+    await onDisk(path, () => syncNames(layout))
     return readContent(layout, name)
   }
   await onDisk(path, async () => {
@@ -91,9 +91,13 @@ export async function storeContent(
     // A damaged one of the same name may be all that is left of an edit.
     await setAside(layout, name)
     await rename(temporary, path)
-    await syncDirectory(layout.overlays)
+    await syncNames(layout)
   })
   return readContent(layout, name)
+}
+
+async function syncNames({ overlays, root }: Layout): Promise<void> {
+  for (const names of [overlays, root]) await syncDirectory(names)
 }
 
 /** Moves what is there to `kept/`. @returns its directory there, or undefined when nothing is there */

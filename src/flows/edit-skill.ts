@@ -12,7 +12,7 @@ import { type Entry, type FileEntry, parseEntry } from '../core/manifest.ts'
 import { list, object, optional, parseJson, string } from '../core/parse.ts'
 import { unitsIn } from '../core/unit.ts'
 import { isNamed, requireUnit } from '../core/unit-names.ts'
-import { temporaryName, writeAndSync } from '../disk/atomic-file.ts'
+import { makeDirectory, syncDirectory, temporaryName, writeAndSync } from '../disk/atomic-file.ts'
 import { onDisk, onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { removeTree } from '../disk/remove-tree.ts'
@@ -114,13 +114,14 @@ function unitIn(layout: Layout, { directory, content }: Installed, unit: string)
 
 async function write(layout: Layout, directory: string, beginning: Beginning, source: Source): Promise<void> {
   await onDisk(directory, async () => {
-    await mkdir(layout.editing, { recursive: true })
+    await makeDirectory(layout.editing)
     const temporary = join(layout.staging, temporaryName('editing'))
     await mkdir(temporary)
     for (const place of [FILES, BEFORE]) await writeSource(join(temporary, place), source, lost)
     await writeAndSync(join(temporary, WORKCOPY_RECORD), `${JSON.stringify(beginning, null, 1)}\n`)
     await chmod(temporary, 0o755)
     await rename(temporary, directory)
+    await syncDirectory(layout.editing)
   })
 }
 

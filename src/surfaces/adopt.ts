@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makePath, syncDirectory } from '../disk/atomic-file.ts'
+import { makeDirectory, syncDirectory } from '../disk/atomic-file.ts'
 import { copyWhole, pathsIn } from '../disk/copy-whole.ts'
 import { errnoOf, onDisk } from '../disk/fault.ts'
 import { removeTree } from '../disk/remove-tree.ts'
@@ -26,7 +26,7 @@ export async function setAside(
   const kept = freeDirectory(join(layout.kept, `${surface}-${now.toString(36)}`), place)
   const [from, to] = [join(root, place), join(kept, place)]
   await onDisk(from, async () => {
-    makePath(dirname(to))
+    await makeDirectory(dirname(to))
     try {
       await move(from, to)
     } catch (error) {

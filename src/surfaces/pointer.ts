@@ -32,8 +32,8 @@ export function flipPointer(layout: Layout, surface: string, tree: string): void
   onDiskNow(path, () => {
     // Whoever turned it may have been killed before its sync.
     if (pointerOf(layout, surface) === tree) return syncDirectoryNow(layout.surfaces)
-    // Whoever placed this tree may have been killed between a rename and its sync.
-    syncDirectoryNow(join(layout.root, roomOf(tree)))
+    // Whoever placed this tree may have been killed between a rename and its sync, and so may who made its directory.
+    for (const names of [join(layout.root, roomOf(tree)), layout.root]) syncDirectoryNow(names)
     const link = join(layout.staging, temporaryName('pointer'))
     try {
       symlinkSync(`../${roomOf(tree)}/${tree}`, link)

@@ -160,9 +160,12 @@ export function faultsOfSurfaces(disk: Disk, home: string, copies: readonly stri
   ]
 }
 
-/** What a command that said "done" may not lose any more of what a person has made, and of what agents are shown. */
-export function faultsOfSurfacesAtEnd(disk: Disk, home: string): string[] {
-  return ['overlays', 'views', 'kept', 'surfaces', 'ledgers'].flatMap((room) => {
+/**
+ * What a command that said "done" may not lose any more of what a person has made, and of what agents are shown.
+ * @param rooms directories of the home
+ */
+export function faultsOfSurfacesAtEnd(disk: Disk, home: string, rooms: readonly string[]): string[] {
+  return rooms.flatMap((room) => {
     const directory = disk.find(join(home, room))
     const names = directory instanceof Directory ? [...directory.names] : []
     // What is there no more may come back: nobody looks for it.
