@@ -2,10 +2,12 @@
  * Power loss on a machine that shows its releases to agents, and whose person has edited what they are shown: through a
  * link, and in a copy. As home.test.ts, for what is below `surfaces/`, `views/` and `overlays/`.
  */
+import { existsSync } from 'node:fs'
 import { appendFile, chmod, mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { rollback } from '../../src/flows/rollback.ts'
 import { addSurface } from '../../src/flows/surface.ts'
 import type { Installed } from '../../src/home/releases.ts'
 import { EVERYTHING, killPoints } from '../crash/kill.ts'
@@ -225,3 +227,23 @@ describe.skipIf(reason !== undefined).each(EVERYTHING ? (['link', 'copy'] as con
     )
   },
 )
+
+/** Leaves with edits that are shown merged: what is left of them is in `kept/` alone. */
+const LEFT: Situation<Stage> = {
+  ...TAKEN_OVER,
+  stage: async () => {
+    const stage = await setStage()
+    await rollback(stage.context, stage.next.version)
+    return stage
+  },
+  verify: ({ layout }) => expect([layout.config, layout.releases].filter(existsSync)).toEqual([]),
+}
+
+const leaveJob = ({ layout, clock }: Stage): Job => ({ flow: 'leaveAll', home: layout.root, now: clock.now })
+
+describe.skipIf(reason !== undefined)('a power loss while a machine leaves', () => {
+  test('leaves both edits', async () => {
+    const { judge } = await recordOn(LEFT, (stage) => record(leaveJob(stage)), ['kept'])
+    expect(judge().filter((fault) => !fault.startsWith('surface '))).toEqual([])
+  })
+})

@@ -31,6 +31,7 @@ const flows = {
   addSurface: () =>
     skillsctl.addSurface(machine(), 'claude-code', job.options, { directory: job.user, variables: {} }),
   leave: () => skillsctl.leave(machine(), { restore: true }),
+  leaveAll: () => skillsctl.leave(machine()),
   /** What the command line does when nothing is new. */
   idle: async () => {
     const report = await skillsctl.pull(machine())
