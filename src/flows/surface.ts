@@ -1,12 +1,12 @@
 /** `skillsctl surface add`: places where agents look, of which some have something of the person in them already. */
 import { join } from 'node:path'
 import { isError, type SkillsctlError } from '../core/errors.ts'
-import type { Surface } from '../core/surface.ts'
+import type { Surface, SurfaceEntry } from '../core/surface.ts'
 import { makePath } from '../disk/atomic-file.ts'
 import { onDiskNow } from '../disk/fault.ts'
 import { withLock } from '../disk/lock.ts'
 import { readEdits, writeEdits } from '../edits/record.ts'
-import { releaseTree } from '../edits/tree.ts'
+import { readTree, releaseTree } from '../edits/tree.ts'
 import { requireConfig } from '../home/config.ts'
 import { createHome, type Layout } from '../home/layout.ts'
 import { readInstalled } from '../home/releases.ts'
@@ -18,6 +18,7 @@ import { type Ledger, readLedger } from '../surfaces/ledger.ts'
 import { targetOf } from '../surfaces/link.ts'
 import { insistOnFreeRoot, type User } from '../surfaces/root.ts'
 import type { Settled } from '../surfaces/settle.ts'
+import { entriesShown } from '../surfaces/show.ts'
 import type { LeftOut } from '../surfaces/snapshot.ts'
 import { type TakenSnapshot, takeSnapshot } from '../surfaces/take-snapshot.ts'
 import { wantedReleases } from '../surfaces/wanted.ts'
@@ -169,10 +170,10 @@ async function untouched(
   const found = await Promise.all(requests.map((request) => roomOf(layout, request, user)))
   return found.flatMap((room) => {
     if (room === undefined) return []
-    const { surface, ledger } = room
+    const { surface, ledger, making } = room
     const isOurs = (place: string): boolean =>
       targetOf(join(surface.root, place))?.startsWith(join(layout.surfaces, '/')) === true ||
-      entryState(layout, surface.root, place, ledger.entries.get(place), undefined).is === 'ours'
+      entryState(layout, surface.root, place, ledger.entries.get(place), making.get(place)).is === 'ours'
     return [{ surface, isOurs }]
   })
 }
@@ -182,12 +183,16 @@ async function roomOf(
   layout: Layout,
   request: SurfaceRequest,
   user: User,
-): Promise<{ surface: Rooted; ledger: Ledger } | undefined> {
+): Promise<{ surface: Rooted; ledger: Ledger; making: ReadonlyMap<string, SurfaceEntry> } | undefined> {
   try {
     const { surface, isMet } = await choose(layout, request, user)
     const { root } = surface
     if (!isMet || root === undefined) return undefined
-    return { surface: { ...surface, root }, ledger: await readLedger(layout, surface.name) }
+    const ledger = await readLedger(layout, surface.name)
+    // Copies that an interrupted run put in their places before it could note them.
+    const tree = ledger.makes === undefined ? undefined : readTree(layout, ledger.makes)
+    const making = tree === undefined ? new Map() : await entriesShown(surface, tree)
+    return { surface: { ...surface, root }, ledger, making }
   } catch (error) {
     if (isError(error)) return undefined
     throw error
